@@ -1,0 +1,91 @@
+//! From a solution z_T to a gradient: the trait between estimators and everything else, and the analytic one.
+
+mod analytic;
+
+pub use analytic::Analytic;
+
+use thiserror::Error;
+
+use crate::ctx::{Cost, Ctx};
+use crate::linear::{LinearError, LinearSolve};
+use crate::outer::Envelope;
+use crate::solve::Solution;
+use crate::solver::Solver;
+
+/// An estimate of a gradient.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Gradient {
+    /// The estimate, length p (or one number a direction, where directions were given).
+    pub value: Vec<f64>,
+    /// What it cost, beyond z_T.
+    pub cost: Cost,
+    /// The linear solve behind an implicit gradient.
+    pub linear: Option<LinearSolve>,
+}
+
+impl Gradient {
+    /// A gradient without a linear solve; its cost is filled in by [`Solution::gradient`].
+    #[must_use]
+    pub fn new(value: Vec<f64>) -> Self {
+        Self { value, cost: Cost::default(), linear: None }
+    }
+}
+
+/// Why an estimator has no gradient to give.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EstimateError {
+    /// The solve diverged.
+    #[error("the solve diverged at step {steps}: z is not finite")]
+    Diverged {
+        /// Steps taken until then.
+        steps: usize,
+    },
+    /// The linear system of an implicit gradient has no usable solution.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+    /// The gradient overflowed.
+    #[error("entry {position} (from 0) of the gradient is {value}")]
+    NotFinite {
+        /// Where, from 0.
+        position: usize,
+        /// NaN or an infinity.
+        value: f64,
+    },
+    /// Whoever watches asked to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl EstimateError {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Diverged { .. } => "diverged",
+            Self::Linear(LinearError::Singular { .. }) => "singular",
+            Self::Linear(LinearError::NegativeCurvature { .. }) => "negative-curvature",
+            Self::Linear(LinearError::TooLarge { .. }) => "too-large",
+            Self::Linear(LinearError::NotFinite) | Self::NotFinite { .. } => "not-finite",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// An estimator of the gradient of F(x) = f(z*(x), x) from z_T; f = L, the envelope, by default.
+///
+/// `R` is what was recorded on the way to z_T; an estimator that needs a tape is one only for solutions that hold it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` gives no gradient of `{F}` for a solution recorded by `{R}`",
+    note = "unrolled estimators need a tape: `.record(Tape::new())` for `Automatic`, `.record(Tangents::..)` for `Forward`",
+    note = "`Analytic` is consistent for the envelope f = L alone: take `Automatic` or `Implicit` for another outer function"
+)]
+pub trait Estimator<P: ?Sized, S: Solver<P>, R, F: ?Sized = Envelope> {
+    /// The gradient at `solution`. Callers go through [`Solution::gradient`], which measures its cost.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`] where there is none to give.
+    fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError>;
+}

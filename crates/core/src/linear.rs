@@ -1,0 +1,162 @@
+//! Linear systems with the Hessian, L_zz v = b: the trait between those who need them and the methods that solve them.
+//!
+//! A [`HessianSolver`] is immutable settings; its workspace keeps what can be reused (a pattern's analysis, a factor, a
+//! preconditioner) from one point to the next. [`Factored`] binds a workspace to the point it was prepared for.
+
+use thiserror::Error;
+
+use crate::ctx::Ctx;
+use crate::problem::{Point, Problem};
+
+/// How a linear solve ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LinearStatus {
+    /// The true relative residual is at most the tolerance asked.
+    Converged,
+    /// The iteration cap came first.
+    IterationCap,
+    /// The residual cannot be lowered further in this arithmetic.
+    Stalled,
+    /// Whoever watches asked to end.
+    Interrupted,
+}
+
+/// What a linear solve reached; the solution itself is in the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LinearSolve {
+    /// The method used.
+    pub method: &'static str,
+    /// How it ended.
+    pub status: LinearStatus,
+    /// Iterations, or steps of refinement.
+    pub iterations: usize,
+    /// `‖b - L_zz v‖ / ‖b‖`, computed from the returned v; 0 where b = 0.
+    pub residual: f64,
+    /// Whether the Hessian is known to be positive definite, by its factorisation or by strong convexity. Where it is
+    /// not, the solution may be one of many: the one of least norm, if the method started at 0.
+    pub positive_definite: bool,
+}
+
+impl LinearSolve {
+    /// A record of a solve by `method`.
+    #[must_use]
+    pub fn new(
+        method: &'static str,
+        status: LinearStatus,
+        iterations: usize,
+        residual: f64,
+        positive_definite: bool,
+    ) -> Self {
+        Self { method, status, iterations, residual, positive_definite }
+    }
+}
+
+/// Why a linear system has no usable solution.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum LinearError {
+    /// The Hessian is singular to working precision.
+    #[error("the Hessian is singular: its reciprocal condition is about {reciprocal_condition:.1e}")]
+    Singular {
+        /// Smallest over largest pivot or curvature met, after scaling to unit diagonal.
+        reciprocal_condition: f64,
+    },
+    /// The Hessian has a negative eigenvalue.
+    #[error("the Hessian has negative curvature: v^T L_zz v / v^T v = {curvature:e} for some v")]
+    NegativeCurvature {
+        /// The curvature met.
+        curvature: f64,
+    },
+    /// The Hessian or the right-hand side holds NaN or infinity.
+    #[error("the Hessian or the right-hand side is not finite")]
+    NotFinite,
+    /// The method needs more memory than it may use.
+    #[error("the method needs {needed} bytes, its limit is {limit} bytes")]
+    TooLarge {
+        /// What it needs.
+        needed: u64,
+        /// What it may use.
+        limit: u64,
+    },
+}
+
+/// A method for L_zz v = b.
+pub trait HessianSolver<P: ?Sized>: Sync {
+    /// What is kept from one solve to the next, and from one point to the next.
+    type Workspace: Default + Send;
+
+    /// Makes the workspace ready for solves at `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where the Hessian cannot be used.
+    fn prepare(
+        &self,
+        problem: &P,
+        at: Point<'_>,
+        workspace: &mut Self::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError>;
+
+    /// `solution = L_zz^{-1} rhs` to a relative residual of `tolerance`, at the point prepared last.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where there is no usable solution; an iteration cap is a status, not an error.
+    #[expect(clippy::too_many_arguments, reason = "callers go through `Factored`, which binds all but three")]
+    fn solve(
+        &self,
+        problem: &P,
+        at: Point<'_>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError>;
+}
+
+/// A Hessian solver prepared at one point: as many solves as wanted, all at that point.
+#[derive(Debug)]
+pub struct Factored<'a, P: ?Sized, H: HessianSolver<P>> {
+    method: &'a H,
+    problem: &'a P,
+    at: Point<'a>,
+    workspace: &'a mut H::Workspace,
+}
+
+impl<'a, P: Problem + ?Sized, H: HessianSolver<P>> Factored<'a, P, H> {
+    /// Prepares `method` at `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where the Hessian cannot be used.
+    pub fn at(
+        method: &'a H,
+        problem: &'a P,
+        at: Point<'a>,
+        workspace: &'a mut H::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<Self, LinearError> {
+        method.prepare(problem, at, workspace, ctx)?;
+        Ok(Self { method, problem, at, workspace })
+    }
+
+    /// `solution = L_zz^{-1} rhs` to a relative residual of `tolerance`; both of length m.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where there is no usable solution.
+    pub fn solve(
+        &mut self,
+        rhs: &[f64],
+        tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        ctx.count_solve();
+        self.method.solve(self.problem, self.at, self.workspace, rhs, tolerance, solution, ctx)
+    }
+}

@@ -1,0 +1,28 @@
+//! phi(u, y) = (u - y)²/2.
+
+use super::Loss;
+
+/// Half the squared error: with it, a generalised linear problem is ridge regression.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Squared;
+
+impl Loss for Squared {
+    #[inline]
+    fn value(&self, u: f64, y: f64) -> f64 {
+        0.5 * (u - y) * (u - y)
+    }
+
+    #[inline]
+    fn first(&self, u: f64, y: f64) -> (f64, f64) {
+        (u - y, y - u)
+    }
+
+    #[inline]
+    fn second(&self, _u: f64, _y: f64) -> (f64, f64) {
+        (1.0, -1.0)
+    }
+
+    fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
+        Some(1.0)
+    }
+}

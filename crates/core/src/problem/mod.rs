@@ -1,0 +1,128 @@
+//! What is minimised: the traits between problems and everything else.
+//!
+//! With z in R^m (latent) and x in R^p (parameter), an [`Objective`] is a function L(z, x) with its first derivatives, a
+//! [`Problem`] one that also has second derivatives:
+//!
+//! | symbol | shape | method |
+//! |---|---|---|
+//! | `L(z, x)` | scalar | [`Objective::value`] |
+//! | `grad_z L` | m | [`Objective::grad_z`] |
+//! | `grad_x L` | p | [`Objective::grad_x`] |
+//! | `L_zz v` | m x m, v in R^m | [`Problem::hess`] |
+//! | `L_xz v` | p x m, v in R^m | [`Problem::cross`] |
+//! | `L_zx w` | m x p, w in R^p | [`Problem::cross_t`] |
+//!
+//! Outputs in the space of z overwrite. Outputs in the space of x accumulate with a scale, `out += scale * ...`, so that a
+//! long sum over steps writes only what changes. No method returns a negated quantity.
+
+pub mod glm;
+pub mod loss;
+
+use crate::ctx::Ctx;
+
+/// Where a derivative is taken, and what is already known there.
+#[derive(Clone, Copy, Debug)]
+pub struct Point<'a> {
+    /// The latent z, length m; may be empty where [`Problem::memo_replaces_latent`] holds and `memo` is given.
+    pub z: &'a [f64],
+    /// The parameter x, length p.
+    pub x: &'a [f64],
+    /// What [`Objective::grad_z`] left behind at this very point (D z for instance), or empty.
+    pub memo: &'a [f64],
+    /// `grad_z L` at this very point, length m, or empty if it is not known.
+    pub grad_z: &'a [f64],
+}
+
+impl<'a> Point<'a> {
+    /// The point (z, x), with nothing left behind by an earlier evaluation.
+    #[must_use]
+    pub fn new(z: &'a [f64], x: &'a [f64]) -> Self {
+        Self { z, x, memo: &[], grad_z: &[] }
+    }
+}
+
+/// A function L(z, x) and its first derivatives.
+///
+/// # Panics
+///
+/// Methods may panic where a slice has the wrong length; [`Solve::run`](crate::solve::Solve::run) checks them beforehand.
+pub trait Objective: Sync {
+    /// m, the length of z.
+    fn latent_len(&self) -> usize;
+
+    /// p, the length of x.
+    fn parameter_len(&self) -> usize;
+
+    /// Length of the memo that [`Objective::grad_z`] leaves behind; 0 for none.
+    fn memo_len(&self) -> usize {
+        0
+    }
+
+    /// L(z, x).
+    fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64;
+
+    /// `out = grad_z L(z, x)`, and the memo for later calls at this point unless `memo` is empty.
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], memo: &mut [f64], ctx: &mut Ctx);
+
+    /// `out += scale grad_x L(z, x)`.
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx);
+}
+
+/// An objective that is twice differentiable: the products that unrolling and implicit differentiation need.
+pub trait Problem: Objective {
+    /// `out = L_zz v`.
+    fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx);
+
+    /// `out += scale L_xz v`, from the space of z to that of x.
+    fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx);
+
+    /// `out = L_zx w`, from the space of x to that of z.
+    fn cross_t(&self, at: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx);
+
+    /// `hess_out = L_zz v` and `cross_out += scale L_xz v`: one step of reverse unrolling. Override it where both fit in
+    /// one pass.
+    fn hess_cross(
+        &self,
+        at: Point<'_>,
+        v: &[f64],
+        hess_out: &mut [f64],
+        scale: f64,
+        cross_out: &mut [f64],
+        ctx: &mut Ctx,
+    ) {
+        self.hess(at, v, hess_out, ctx);
+        self.cross(at, v, scale, cross_out, ctx);
+    }
+
+    /// `out = L_zz dz + L_zx dx`, the derivative of grad_z L along (dz, dx): one step of forward unrolling. Override it
+    /// where both fit in one pass.
+    fn grad_z_tangent(&self, at: Point<'_>, dz: &[f64], dx: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let mut part = ctx.take(out.len());
+        self.hess(at, dz, &mut part, ctx);
+        self.cross_t(at, dx, out, ctx);
+        crate::vector::axpy(1.0, &part, out);
+        ctx.give(part);
+    }
+
+    /// Whether the memo alone is enough for every second-order product, so that `at.z` may be empty.
+    fn memo_replaces_latent(&self) -> bool {
+        false
+    }
+
+    /// A bound, or an estimate slightly above, of the largest eigenvalue of L_zz on the sublevel set of `at`, from which
+    /// steps are chosen; `None` if none is known.
+    fn smoothness(&self, _at: Point<'_>, _ctx: &mut Ctx) -> Option<f64> {
+        None
+    }
+
+    /// mu with `L_zz >= mu` everywhere; 0 if none is known.
+    fn strong_convexity(&self) -> f64 {
+        0.0
+    }
+}
+
+/// A problem whose Hessian can be written down, for factorisations.
+pub trait AssembleHessian: Problem {
+    /// `out = L_zz`, m x m by columns; only the lower triangle is meaningful.
+    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx);
+}

@@ -1,0 +1,36 @@
+//! Loops over rows that read no entry of D: parallel, with a fixed cut.
+
+use rayon::prelude::*;
+
+use crate::ctx::Ctx;
+
+/// Rows a task; part of the definition of a sum's rounding.
+const CHUNK: usize = 4096;
+
+/// `sum_i term(i)` for i in 0..n, the same bits at every thread count.
+pub(crate) fn sum(n: usize, term: impl Fn(usize) -> f64 + Sync, ctx: &mut Ctx) -> f64 {
+    let mut parts = ctx.take(n.div_ceil(CHUNK));
+    let part = |(k, part): (usize, &mut f64)| *part = (k * CHUNK..n.min((k + 1) * CHUNK)).map(&term).sum();
+    if parts.len() > 1 {
+        parts.par_iter_mut().enumerate().for_each(part);
+    } else {
+        parts.iter_mut().enumerate().for_each(part);
+    }
+    let total = parts.iter().sum();
+    ctx.give(parts);
+    total
+}
+
+/// `update(i, &mut out[i])` for every i.
+pub(crate) fn for_each(out: &mut [f64], update: impl Fn(usize, &mut f64) + Sync) {
+    let chunk = |(k, chunk): (usize, &mut [f64])| {
+        for (i, value) in chunk.iter_mut().enumerate() {
+            update(k * CHUNK + i, value);
+        }
+    };
+    if out.len() > CHUNK {
+        out.par_chunks_mut(CHUNK).enumerate().for_each(chunk);
+    } else {
+        chunk((0, out));
+    }
+}

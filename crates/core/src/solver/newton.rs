@@ -1,0 +1,212 @@
+//! z_{t+1} = z_t - s d with L_zz d = grad_z L solved inexactly and s by backtracking.
+//!
+//! The linear tolerance min(0.1, (‖g_t‖ / ‖g_0‖)^(1/2)) gives superlinear convergence without solving early systems more
+//! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982;
+//! backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1.
+
+use super::{Solver, State, Step};
+use crate::ctx::Ctx;
+use crate::linear::{Factored, HessianSolver};
+use crate::problem::Problem;
+use crate::solve::SolveError;
+use crate::vector::{axpy, dot, norm};
+
+/// Share of the predicted decrease that a step must achieve.
+const SUFFICIENT: f64 = 1e-4;
+/// Halvings of a step at the most.
+const MAX_HALVINGS: usize = 50;
+/// Decreases of L below this share of it drown in rounding; there the gradient's norm decides instead.
+const ROUNDING: f64 = 1e-13;
+
+/// Newton's method over any Hessian solver: with conjugate gradient it is Newton-CG.
+///
+/// For reference solutions, and for g1 and g3; its iterations are not unrolled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Newton<H> {
+    hessian: H,
+}
+
+impl<H> Newton<H> {
+    /// Newton's method whose steps are solved for by `hessian`.
+    #[must_use]
+    pub fn new(hessian: H) -> Self {
+        Self { hessian }
+    }
+}
+
+/// z_t, its gradient and value, and the Hessian solver's workspace.
+#[derive(Debug)]
+pub struct NewtonState<W> {
+    z: Vec<f64>,
+    grad_z: Vec<f64>,
+    memo: Vec<f64>,
+    value: f64,
+    residual: f64,
+    initial_residual: f64,
+    workspace: W,
+}
+
+impl<W: Send> State for NewtonState<W> {
+    fn latent(&self) -> &[f64] {
+        &self.z
+    }
+
+    fn memo(&self) -> &[f64] {
+        &self.memo
+    }
+
+    fn grad_z(&self) -> &[f64] {
+        &self.grad_z
+    }
+
+    fn residual(&self) -> f64 {
+        self.residual
+    }
+}
+
+impl<W: Send> NewtonState<W> {
+    fn evaluate<P: Problem + ?Sized>(&mut self, problem: &P, x: &[f64], ctx: &mut Ctx) {
+        problem.grad_z(&self.z, x, &mut self.grad_z, &mut self.memo, ctx);
+        self.value = problem.value(self.at(x), ctx);
+        self.residual = norm(&self.grad_z);
+    }
+}
+
+impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
+    type State = NewtonState<H::Workspace>;
+
+    fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
+        let mut state = NewtonState {
+            z: initial.to_vec(),
+            grad_z: vec![0.0; problem.latent_len()],
+            memo: vec![0.0; problem.memo_len()],
+            value: f64::NAN,
+            residual: f64::NAN,
+            initial_residual: f64::NAN,
+            workspace: H::Workspace::default(),
+        };
+        state.evaluate(problem, x, ctx);
+        state.initial_residual = state.residual;
+        Ok(state)
+    }
+
+    fn step(&self, problem: &P, x: &[f64], state: &mut Self::State, ctx: &mut Ctx) -> Result<Step, SolveError> {
+        if state.residual == 0.0 {
+            return Ok(Step::Stalled);
+        }
+        let m = state.z.len();
+        let (mut direction, mut start) = (ctx.take(m), ctx.take(m));
+        start.copy_from_slice(&state.z);
+        let tolerance = (state.residual / state.initial_residual).sqrt().min(0.1);
+        let mut workspace = std::mem::take(&mut state.workspace);
+        let solved = Factored::at(&self.hessian, problem, state.at(x), &mut workspace, ctx)
+            .and_then(|mut factored| factored.solve(&state.grad_z, tolerance, &mut direction, ctx));
+        state.workspace = workspace;
+        let searched = solved.map(|_| search(problem, x, state, &mut direction, &start, ctx));
+        ctx.give(start);
+        ctx.give(direction);
+        Ok(searched?)
+    }
+}
+
+/// Moves `state` to z - s d with s = 1, 1/2, 1/4, ... until L decreases enough; back to `start` if it never does.
+fn search<P: Problem + ?Sized, W: Send>(
+    problem: &P,
+    x: &[f64],
+    state: &mut NewtonState<W>,
+    direction: &mut [f64],
+    start: &[f64],
+    ctx: &mut Ctx,
+) -> Step {
+    let mut slope = dot(&state.grad_z, direction);
+    if slope <= 0.0 {
+        direction.copy_from_slice(&state.grad_z);
+        slope = state.residual * state.residual;
+    }
+    let (value, residual) = (state.value, state.residual);
+    let mut s = 1.0;
+    for _ in 0..MAX_HALVINGS {
+        state.z.copy_from_slice(start);
+        axpy(-s, direction, &mut state.z);
+        state.evaluate(problem, x, ctx);
+        let measurable = s * slope > ROUNDING * value.abs();
+        let better = if measurable { state.value <= value - SUFFICIENT * s * slope } else { state.residual < residual };
+        if better {
+            return Step::Advanced;
+        }
+        s /= 2.0;
+    }
+    state.z.copy_from_slice(start);
+    state.evaluate(problem, x, ctx);
+    Step::Stalled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linear::{LinearError, LinearSolve, LinearStatus};
+    use crate::problem::Point;
+    use crate::problem::glm::Glm;
+    use crate::problem::loss::{Logistic, Loss, Power, Squared};
+    use crate::solve::{Solve, Status, Stop};
+    use crate::testing::random;
+
+    /// Solves L_zz v = b by as many steps of steepest descent as it takes: slow, and enough to test Newton without
+    /// another crate.
+    #[derive(Default)]
+    struct SteepestDescent;
+
+    impl<P: Problem + ?Sized> HessianSolver<P> for SteepestDescent {
+        type Workspace = ();
+
+        fn prepare(&self, _: &P, _: Point<'_>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
+            Ok(())
+        }
+
+        fn solve(
+            &self,
+            problem: &P,
+            at: Point<'_>,
+            (): &mut (),
+            rhs: &[f64],
+            tolerance: f64,
+            solution: &mut [f64],
+            ctx: &mut Ctx,
+        ) -> Result<LinearSolve, LinearError> {
+            solution.fill(0.0);
+            let (mut r, mut product) = (rhs.to_vec(), vec![0.0; rhs.len()]);
+            while norm(&r) > tolerance * norm(rhs) {
+                problem.hess(at, &r, &mut product, ctx);
+                let s = dot(&r, &r) / dot(&r, &product);
+                axpy(s, &r, solution);
+                axpy(-s, &product, &mut r);
+            }
+            Ok(LinearSolve::new("steepest descent", LinearStatus::Converged, 0, norm(&r) / norm(rhs), true))
+        }
+    }
+
+    fn reaches_the_minimum<L: Loss>(loss: L, lambda: f64) {
+        let problem = Glm::new(random::design(40, 8, 4, 1), loss, lambda).unwrap();
+        let x: Vec<f64> = random::vector(40, 2).iter().map(|x| 3.0 * x).collect();
+        let newton = Newton::new(SteepestDescent);
+        let solution = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-12).within(60)).run().unwrap();
+        assert_eq!(solution.status(), Status::Converged, "{solution:?}");
+    }
+
+    #[test]
+    fn every_loss_is_minimised_to_rounding() {
+        reaches_the_minimum(Squared, 0.1);
+        reaches_the_minimum(Logistic, 0.1);
+        reaches_the_minimum(Power::new(4.0).unwrap(), 0.1);
+        reaches_the_minimum(Power::new(2.5).unwrap(), 1e-3);
+    }
+
+    #[test]
+    fn at_the_floor_it_stalls_instead_of_wandering() {
+        let problem = Glm::new(random::design(40, 8, 4, 1), Logistic, 0.1).unwrap();
+        let (x, newton) = (random::labels(40, 2), Newton::new(SteepestDescent));
+        let solution = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(0.0).within(60)).run().unwrap();
+        assert!(matches!(solution.status(), Status::Stalled | Status::Converged), "{solution:?}");
+        assert!(solution.residual() < 1e-14);
+    }
+}

@@ -1,0 +1,241 @@
+//! Every product of a problem against finite differences and against the other products.
+//!
+//! Directional derivatives along a step h v are taken by Richardson's extrapolation of central differences with steps h
+//! and h/2: their error is O(h⁴) plus rounding O(eps / h). With h = 1e-3 both are far below 1e-6, the tolerance,, which leaves
+//! room for losses whose fourth derivative is large or missing. Identities between products hold to rounding.
+
+use thiserror::Error;
+
+use super::random;
+use crate::ctx::Ctx;
+use crate::problem::{AssembleHessian, Point, Problem};
+use crate::vector::{distance, dot, norm};
+
+/// Relative error allowed against a finite difference.
+const TOLERANCE: f64 = 1e-6;
+/// Relative error allowed between two ways to compute the same product.
+const ROUNDING: f64 = 1e-11;
+const STEP: f64 = 1e-3;
+/// Rounding of a finite difference, eps / h of what is differenced, seen as a scale of which [`TOLERANCE`] is allowed.
+const NOISE: f64 = 1e-6;
+
+/// A product that is not what it should be.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("{product}: {against} differs by {difference:e} at a scale of {scale:e} (allowed {allowed:e} of it)")]
+pub struct Mismatch {
+    /// The product that is wrong.
+    pub product: &'static str,
+    /// What it was compared with.
+    pub against: &'static str,
+    /// Norm of the difference.
+    pub difference: f64,
+    /// Norm of what was compared.
+    pub scale: f64,
+    /// The relative error allowed.
+    pub allowed: f64,
+}
+
+fn compare(
+    product: &'static str,
+    against: &'static str,
+    found: &[f64],
+    expected: &[f64],
+    floor: f64,
+    allowed: f64,
+) -> Result<(), Mismatch> {
+    let difference = distance(found, expected);
+    let scale = norm(found).max(norm(expected)).max(floor);
+    // A NaN must not pass.
+    if difference <= allowed * scale { Ok(()) } else { Err(Mismatch { product, against, difference, scale, allowed }) }
+}
+
+/// d/dh f(h) at 0.
+fn derivative(f: &mut dyn FnMut(f64) -> Vec<f64>) -> Vec<f64> {
+    let mut central = |h: f64| -> Vec<f64> {
+        let (plus, minus) = (f(h), f(-h));
+        plus.iter().zip(&minus).map(|(p, m)| (p - m) / (2.0 * h)).collect()
+    };
+    let (coarse, fine) = (central(STEP), central(STEP / 2.0));
+    coarse.iter().zip(&fine).map(|(c, f)| (4.0 * f - c) / 3.0).collect()
+}
+
+fn along(from: &[f64], direction: &[f64], h: f64) -> Vec<f64> {
+    from.iter().zip(direction).map(|(a, d)| a + h * d).collect()
+}
+
+/// One problem at one point, with a random direction in each space.
+struct Check<'a, P: ?Sized> {
+    problem: &'a P,
+    z: &'a [f64],
+    x: &'a [f64],
+    v: Vec<f64>,
+    w: Vec<f64>,
+    ctx: Ctx,
+}
+
+impl<P: Problem + ?Sized> Check<'_, P> {
+    fn grad_z(&mut self, z: &[f64], x: &[f64]) -> Vec<f64> {
+        // Outputs in z-space overwrite: what stands there before must not matter.
+        let mut out = vec![f64::NAN; z.len()];
+        self.problem.grad_z(z, x, &mut out, &mut [], &mut self.ctx);
+        out
+    }
+
+    fn grad_x(&mut self, at: Point<'_>) -> Vec<f64> {
+        accumulated(at.x.len(), |scale, out| self.problem.grad_x(at, scale, out, &mut self.ctx))
+    }
+
+    fn hess(&mut self, at: Point<'_>, v: &[f64]) -> Vec<f64> {
+        let mut out = vec![f64::NAN; v.len()];
+        self.problem.hess(at, v, &mut out, &mut self.ctx);
+        out
+    }
+
+    fn cross(&mut self, at: Point<'_>, v: &[f64]) -> Vec<f64> {
+        accumulated(at.x.len(), |scale, out| self.problem.cross(at, v, scale, out, &mut self.ctx))
+    }
+
+    fn cross_t(&mut self, at: Point<'_>, w: &[f64]) -> Vec<f64> {
+        let mut out = vec![f64::NAN; self.z.len()];
+        self.problem.cross_t(at, w, &mut out, &mut self.ctx);
+        out
+    }
+
+    fn first_derivatives(&mut self) -> Result<(), Mismatch> {
+        let (problem, z, x) = (self.problem, self.z, self.x);
+        let (v, w) = (self.v.clone(), self.w.clone());
+        let floor = NOISE * problem.value(Point::new(z, x), &mut self.ctx).abs();
+        let grad_z = self.grad_z(z, x);
+        let numeric = derivative(&mut |h| vec![problem.value(Point::new(&along(z, &v, h), x), &mut self.ctx)]);
+        compare("grad_z", "finite difference of value", &[dot(&grad_z, &v)], &numeric, floor, TOLERANCE)?;
+        let grad_x = self.grad_x(Point::new(z, x));
+        let numeric = derivative(&mut |h| vec![problem.value(Point::new(z, &along(x, &w, h)), &mut self.ctx)]);
+        compare("grad_x", "finite difference of value", &[dot(&grad_x, &w)], &numeric, floor, TOLERANCE)
+    }
+
+    fn second_derivatives(&mut self) -> Result<(), Mismatch> {
+        let (z, x) = (self.z, self.x);
+        let (v, w) = (self.v.clone(), self.w.clone());
+        let at = Point::new(z, x);
+        let floor = NOISE * norm(&self.grad_z(z, x));
+        let hess = self.hess(at, &v);
+        let numeric = derivative(&mut |h| self.grad_z(&along(z, &v, h), x));
+        compare("hess", "finite difference of grad_z", &hess, &numeric, floor, TOLERANCE)?;
+        let cross_t = self.cross_t(at, &w);
+        let numeric = derivative(&mut |h| self.grad_z(z, &along(x, &w, h)));
+        compare("cross_t", "finite difference of grad_z in x", &cross_t, &numeric, floor, TOLERANCE)?;
+        let floor = NOISE * norm(&self.grad_x(at));
+        let cross = self.cross(at, &v);
+        let numeric = derivative(&mut |h| self.grad_x(Point::new(&along(z, &v, h), x)));
+        compare("cross", "finite difference of grad_x in z", &cross, &numeric, floor, TOLERANCE)
+    }
+
+    fn identities(&mut self) -> Result<(), Mismatch> {
+        let at = Point::new(self.z, self.x);
+        let (v, w) = (self.v.clone(), self.w.clone());
+        let other = random::vector(self.z.len(), 3);
+        let (hess, hess_other) = (self.hess(at, &v), self.hess(at, &other));
+        let scale = norm(&hess) * norm(&other);
+        compare("hess", "symmetry", &[dot(&other, &hess)], &[dot(&v, &hess_other)], scale, ROUNDING)?;
+        let (cross, cross_t) = (self.cross(at, &v), self.cross_t(at, &w));
+        let scale = norm(&cross) * norm(&w);
+        compare("cross_t", "adjoint of cross", &[dot(&v, &cross_t)], &[dot(&w, &cross)], scale, ROUNDING)?;
+
+        let mut pair = vec![f64::NAN; v.len()];
+        let pair_cross = accumulated(w.len(), |scale, out| {
+            self.problem.hess_cross(at, &v, &mut pair, scale, out, &mut self.ctx);
+        });
+        compare("hess_cross", "hess", &pair, &hess, norm(&hess), ROUNDING)?;
+        compare("hess_cross", "cross", &pair_cross, &cross, norm(&cross), ROUNDING)?;
+
+        let mut tangent = vec![f64::NAN; v.len()];
+        self.problem.grad_z_tangent(at, &v, &w, &mut tangent, &mut self.ctx);
+        let sum: Vec<f64> = hess.iter().zip(&cross_t).map(|(h, c)| h + c).collect();
+        compare("grad_z_tangent", "hess + cross_t", &tangent, &sum, norm(&hess) + norm(&cross_t), ROUNDING)
+    }
+
+    /// Every method with the memo that grad_z leaves, and with the memo alone where that is said to be enough.
+    fn memo(&mut self) -> Result<(), Mismatch> {
+        let (problem, z, x) = (self.problem, self.z, self.x);
+        if problem.memo_len() == 0 {
+            return Ok(());
+        }
+        let (v, w) = (self.v.clone(), self.w.clone());
+        let plain = Point::new(z, x);
+        let (mut grad_z, mut memo) = (vec![f64::NAN; z.len()], vec![f64::NAN; problem.memo_len()]);
+        problem.grad_z(z, x, &mut grad_z, &mut memo, &mut self.ctx);
+        let noted = Point { memo: &memo, ..plain };
+        let expected = self.grad_z(z, x);
+        compare("grad_z", "itself without a memo", &grad_z, &expected, norm(&expected), ROUNDING)?;
+        let values = [noted, plain].map(|at| problem.value(at, &mut self.ctx));
+        compare("value", "itself without the memo", &values[..1], &values[1..], 0.0, ROUNDING)?;
+        let (found, expected) = (self.grad_x(noted), self.grad_x(plain));
+        compare("grad_x", "itself without the memo", &found, &expected, 0.0, ROUNDING)?;
+        let alone = Point { z: &[], ..noted };
+        let points = if problem.memo_replaces_latent() { vec![noted, alone] } else { vec![noted] };
+        for at in points {
+            let (found, expected) = (self.hess(at, &v), self.hess(plain, &v));
+            compare("hess", "itself without the memo", &found, &expected, 0.0, ROUNDING)?;
+            let (found, expected) = (self.cross(at, &v), self.cross(plain, &v));
+            compare("cross", "itself without the memo", &found, &expected, 0.0, ROUNDING)?;
+            let (found, expected) = (self.cross_t(at, &w), self.cross_t(plain, &w));
+            compare("cross_t", "itself without the memo", &found, &expected, 0.0, ROUNDING)?;
+        }
+        Ok(())
+    }
+}
+
+/// What `call(scale, out)` adds to `out` for each unit of scale. NaN where it overwrites `out`, or ignores the scale.
+fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
+    let mut once = vec![0.0; len];
+    call(1.0, &mut once);
+    let mut twice = once.clone();
+    call(-2.0, &mut twice);
+    let matches = once.iter().zip(&twice).all(|(once, twice)| (once + twice).abs() <= ROUNDING * once.abs());
+    if matches { once } else { vec![f64::NAN; len] }
+}
+
+/// Checks every product of `problem` at (z, x): first and second derivatives against finite differences, symmetry and
+/// adjoint identities, the combined products, and every method with and without the memo.
+///
+/// # Errors
+///
+/// The first [`Mismatch`], which names the product that is wrong.
+///
+/// # Panics
+///
+/// If a length is wrong.
+pub fn check_problem<P: Problem + ?Sized>(problem: &P, z: &[f64], x: &[f64]) -> Result<(), Mismatch> {
+    assert_eq!(z.len(), problem.latent_len(), "z must have length m");
+    assert_eq!(x.len(), problem.parameter_len(), "x must have length p");
+    let (v, w) = (random::vector(z.len(), 1), random::vector(x.len(), 2));
+    let mut check = Check { problem, z, x, v, w, ctx: Ctx::new() };
+    check.first_derivatives()?;
+    check.second_derivatives()?;
+    check.identities()?;
+    check.memo()
+}
+
+/// Checks the assembled Hessian against products with it.
+///
+/// # Errors
+///
+/// [`Mismatch`] if they differ.
+///
+/// # Panics
+///
+/// If a length is wrong.
+pub fn check_hessian<P: AssembleHessian + ?Sized>(problem: &P, z: &[f64], x: &[f64]) -> Result<(), Mismatch> {
+    let (m, at, mut ctx) = (problem.latent_len(), Point::new(z, x), Ctx::new());
+    let mut matrix = vec![f64::NAN; m * m];
+    problem.assemble_hessian(at, &mut matrix, &mut ctx);
+    for j in 0..m {
+        let mut unit = vec![0.0; m];
+        unit[j] = 1.0;
+        let mut column = vec![0.0; m];
+        problem.hess(at, &unit, &mut column, &mut ctx);
+        let lower = &matrix[j * m + j..(j + 1) * m];
+        compare("assemble_hessian", "hess", lower, &column[j..], norm(&column), ROUNDING)?;
+    }
+    Ok(())
+}

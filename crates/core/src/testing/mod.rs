@@ -1,0 +1,7 @@
+//! Tools to test problems, solvers and rules: seeded random data, and checks of every product against finite differences
+//! and adjoint identities.
+
+mod check;
+pub mod random;
+
+pub use check::{Mismatch, check_hessian, check_problem};
