@@ -1,0 +1,249 @@
+//! Dense Cholesky: L_zz assembled, scaled to unit diagonal, factorised once a point; each solve is refined.
+//!
+//! Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 4.2 and 3.5.3; the factorisation is faer's.
+
+use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::linear::{HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::problem::{AssembleHessian, Point};
+use danskin_core::vector::{axpy, max_abs, norm};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
+use faer::{MatMut, MatRef, Par};
+
+/// Steps of refinement at the most; each costs one product with L_zz.
+const MAX_REFINEMENTS: usize = 5;
+/// A Hessian, scaled to unit diagonal, that is not positive definite but is after adding this to its diagonal is singular
+/// to working precision; one that still is not has negative curvature.
+const SHIFT: f64 = 1e-8;
+
+/// Cholesky factorisation of the assembled m x m Hessian.
+///
+/// Needs [`AssembleHessian`]: of a problem that cannot write its Hessian down, it is no solver, and using it as one does
+/// not compile.
+///
+/// ```
+/// use danskin_core::{design::Design, linear::HessianSolver, problem::{Problem, glm::Glm, loss::Squared}};
+/// use danskin_implicit::{Cg, DenseCholesky};
+///
+/// fn accept<P: Problem>(problem: &P, solver: impl HessianSolver<P>) {}
+/// accept(&Glm::new(Design::dense(1, 1, vec![2.0])?, Squared, 0.1)?, DenseCholesky::default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Any problem can be used with [`Cg`](crate::Cg), but not with this:
+///
+/// ```
+/// use danskin_core::{linear::HessianSolver, problem::Problem};
+/// use danskin_implicit::{Cg, DenseCholesky};
+///
+/// fn accept<P: Problem>(solver: impl HessianSolver<P>) {}
+/// fn any<P: Problem>() {
+///     accept::<P>(Cg::default());
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// use danskin_core::{linear::HessianSolver, problem::Problem};
+/// use danskin_implicit::{Cg, DenseCholesky};
+///
+/// fn accept<P: Problem>(solver: impl HessianSolver<P>) {}
+/// fn any<P: Problem>() {
+///     accept::<P>(DenseCholesky::default());
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenseCholesky {
+    limit: u64,
+}
+
+impl Default for DenseCholesky {
+    /// With at most 2 GiB, enough for m = 16,384.
+    fn default() -> Self {
+        Self::within(2 << 30)
+    }
+}
+
+impl DenseCholesky {
+    /// With at most `bytes` for the factor, 8 m².
+    #[must_use]
+    pub fn within(bytes: u64) -> Self {
+        Self { limit: bytes }
+    }
+
+    /// Bytes of the factor for m latent variables.
+    #[must_use]
+    pub fn bytes(m: usize) -> u64 {
+        bytes_of(m).saturating_mul(m as u64)
+    }
+
+    /// Whether m latent variables fit the limit.
+    #[must_use]
+    pub fn fits(&self, m: usize) -> bool {
+        Self::bytes(m) <= self.limit
+    }
+}
+
+/// The factor of the scaled Hessian, and the scales.
+#[derive(Debug, Default)]
+pub struct DenseWorkspace {
+    /// Lower triangle, m x m by columns.
+    factor: Vec<f64>,
+    /// 1 / sqrt(diagonal of L_zz).
+    scale: Vec<f64>,
+}
+
+impl DenseWorkspace {
+    fn assemble<P: AssembleHessian + ?Sized>(
+        &mut self,
+        problem: &P,
+        at: Point<'_>,
+        shift: f64,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let m = problem.latent_len();
+        problem.assemble_hessian(at, &mut self.factor, ctx);
+        self.scale.clear();
+        for &diagonal in self.factor.iter().step_by(m + 1) {
+            if diagonal < 0.0 {
+                return Err(LinearError::NegativeCurvature { curvature: diagonal });
+            }
+            if diagonal == 0.0 {
+                return Err(LinearError::Singular { reciprocal_condition: 0.0 });
+            }
+            self.scale.push(diagonal.sqrt().recip());
+        }
+        for (j, column) in self.factor.chunks_exact_mut(m.max(1)).enumerate() {
+            for (value, scale) in column[j..].iter_mut().zip(&self.scale[j..]) {
+                *value *= self.scale[j] * scale;
+            }
+            // Their sum is finite only if each of them is, barring overflow, which is as bad.
+            if !column[j..].iter().sum::<f64>().is_finite() {
+                return Err(LinearError::NotFinite);
+            }
+            column[j] = 1.0 + shift;
+        }
+        Ok(())
+    }
+
+    /// Whether the matrix was positive definite; `factor` then holds its factor.
+    fn factorise(&mut self) -> bool {
+        let m = self.scale.len();
+        let parameters = Default::default();
+        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(m, Par::Seq, parameters));
+        // One thread: faer cuts its work by their number, and the bits would depend on it.
+        llt::factor::cholesky_in_place(
+            MatMut::from_column_major_slice_mut(&mut self.factor, m, m),
+            Default::default(),
+            Par::Seq,
+            MemStack::new(&mut memory),
+            parameters,
+        )
+        .is_ok()
+    }
+
+    /// `v <- S (L L^T)^{-1} S v`, S the scales.
+    fn apply_inverse(&self, v: &mut [f64]) {
+        let m = self.scale.len();
+        let rescale = |v: &mut [f64]| v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
+        rescale(v);
+        llt::solve::solve_in_place(
+            MatRef::from_column_major_slice(&self.factor, m, m),
+            MatMut::from_column_major_slice_mut(v, m, 1),
+            Par::Seq,
+            MemStack::new(&mut []),
+        );
+        rescale(v);
+    }
+}
+
+impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
+    type Workspace = DenseWorkspace;
+
+    fn prepare(
+        &self,
+        problem: &P,
+        at: Point<'_>,
+        workspace: &mut Self::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let m = problem.latent_len();
+        if !self.fits(m) {
+            return Err(LinearError::TooLarge { needed: Self::bytes(m), limit: self.limit });
+        }
+        ctx.hold(Self::bytes(m));
+        workspace.factor.resize(m * m, 0.0);
+        let prepared = prepare(problem, at, workspace, ctx);
+        ctx.release(Self::bytes(m));
+        prepared
+    }
+
+    fn solve(
+        &self,
+        problem: &P,
+        at: Point<'_>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        if !max_abs(rhs).is_finite() {
+            return Err(LinearError::NotFinite);
+        }
+        solution.fill(0.0);
+        let length = norm(rhs);
+        if length == 0.0 {
+            return Ok(LinearSolve::new("dense", LinearStatus::Converged, 0, 0.0, true));
+        }
+        let (mut r, mut product) = (ctx.take(rhs.len()), ctx.take(rhs.len()));
+        r.copy_from_slice(rhs);
+        let (mut residual, mut refinements) = (1.0, 0);
+        let status = loop {
+            workspace.apply_inverse(&mut r);
+            axpy(1.0, &r, solution);
+            problem.hess(at, solution, &mut product, ctx);
+            for ((r, b), product) in r.iter_mut().zip(rhs).zip(&product) {
+                *r = b - product;
+            }
+            let before = std::mem::replace(&mut residual, norm(&r) / length);
+            if residual <= tolerance {
+                break LinearStatus::Converged;
+            }
+            if residual.is_nan() || residual >= 0.5 * before || refinements == MAX_REFINEMENTS {
+                break LinearStatus::Stalled;
+            }
+            refinements += 1;
+        };
+        ctx.give(product);
+        ctx.give(r);
+        if residual.is_finite() {
+            Ok(LinearSolve::new("dense", status, refinements, residual, true))
+        } else {
+            Err(LinearError::NotFinite)
+        }
+    }
+}
+
+fn prepare<P: AssembleHessian + ?Sized>(
+    problem: &P,
+    at: Point<'_>,
+    workspace: &mut DenseWorkspace,
+    ctx: &mut Ctx,
+) -> Result<(), LinearError> {
+    let m = problem.latent_len();
+    workspace.assemble(problem, at, 0.0, ctx)?;
+    if workspace.factorise() {
+        // Pivots of a matrix with unit diagonal: at most 1, the smallest one above its reciprocal condition.
+        let smallest = workspace.factor.iter().step_by(m + 1).fold(1.0_f64, |least, l| least.min(l * l));
+        if smallest > m as f64 * f64::EPSILON {
+            return Ok(());
+        }
+        return Err(LinearError::Singular { reciprocal_condition: smallest });
+    }
+    workspace.assemble(problem, at, SHIFT, ctx)?;
+    if workspace.factorise() {
+        Err(LinearError::Singular { reciprocal_condition: 0.0 })
+    } else {
+        Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+    }
+}

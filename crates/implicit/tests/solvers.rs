@@ -1,0 +1,257 @@
+//! Every Hessian solver on every kind of matrix: the right answer, or a typed error, never NaN.
+
+use danskin_core::ctx::Ctx;
+use danskin_core::linear::{Factored, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
+use danskin_core::testing::{check_problem, random};
+use danskin_core::vector::{axpy, distance, dot, norm};
+use danskin_implicit::{Auto, Cg, DenseCholesky};
+use proptest::prelude::*;
+
+/// 1/2 z^T A z - <x, z>, with A symmetric, given by rows.
+struct Quadratic {
+    rows: Vec<Vec<f64>>,
+}
+
+impl Quadratic {
+    fn new(rows: &[&[f64]]) -> Self {
+        Self { rows: rows.iter().map(|row| row.to_vec()).collect() }
+    }
+
+    fn diagonal(diagonal: &[f64]) -> Self {
+        let row = |i: usize| (0..diagonal.len()).map(|j| if i == j { diagonal[i] } else { 0.0 }).collect();
+        Self { rows: (0..diagonal.len()).map(row).collect() }
+    }
+
+    fn product(&self, v: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(&self.rows).for_each(|(out, row)| *out = dot(row, v));
+    }
+}
+
+impl Objective for Quadratic {
+    fn latent_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn parameter_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn value(&self, at: Point<'_>, _: &mut Ctx) -> f64 {
+        let mut az = vec![0.0; at.z.len()];
+        self.product(at.z, &mut az);
+        0.5 * dot(at.z, &az) - dot(at.x, at.z)
+    }
+
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], _: &mut [f64], _: &mut Ctx) {
+        self.product(z, out);
+        axpy(-1.0, x, out);
+    }
+
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], _: &mut Ctx) {
+        axpy(-scale, at.z, out);
+    }
+}
+
+impl Problem for Quadratic {
+    fn hess(&self, _: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_pass();
+        self.product(v, out);
+    }
+
+    fn cross(&self, _: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], _: &mut Ctx) {
+        axpy(-scale, v, out);
+    }
+
+    fn cross_t(&self, _: Point<'_>, w: &[f64], out: &mut [f64], _: &mut Ctx) {
+        out.iter_mut().zip(w).for_each(|(out, w)| *out = -w);
+    }
+}
+
+impl AssembleHessian for Quadratic {
+    fn assemble_hessian(&self, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
+        out.copy_from_slice(&self.rows.concat());
+    }
+}
+
+type Answer = Result<(Vec<f64>, LinearSolve), LinearError>;
+
+fn solve<H: HessianSolver<Quadratic>>(solver: &H, problem: &Quadratic, rhs: &[f64]) -> Answer {
+    let at = vec![0.0; rhs.len()];
+    let (mut solution, mut ctx, mut workspace) = (vec![f64::NAN; rhs.len()], Ctx::new(), H::Workspace::default());
+    let mut factored = Factored::at(solver, problem, Point::new(&at, &at), &mut workspace, &mut ctx)?;
+    let report = factored.solve(rhs, 1e-12, &mut solution, &mut ctx)?;
+    Ok((solution, report))
+}
+
+/// The table: a new solver is one line here.
+fn by_every_solver(problem: &Quadratic, rhs: &[f64]) -> [(&'static str, Answer); 3] {
+    [
+        ("cg", solve(&Cg::default(), problem, rhs)),
+        ("dense", solve(&DenseCholesky::default(), problem, rhs)),
+        ("auto", solve(&Auto::default(), problem, rhs)),
+    ]
+}
+
+#[test]
+fn the_quadratic_is_one() {
+    let problem = Quadratic::new(&[&[2.0, 1.0], &[1.0, 3.0]]);
+    check_problem(&problem, &[0.3, -0.2], &[1.0, 2.0]).unwrap();
+}
+
+#[test]
+fn every_scale_is_solved() {
+    let problem = Quadratic::new(&[&[4.0, 1.0, 0.0], &[1.0, 3.0, 1.0], &[0.0, 1.0, 2.0]]);
+    let exact = [1.0, -2.0, 3.0];
+    let mut rhs = [0.0; 3];
+    problem.product(&exact, &mut rhs);
+    for scale in [1e-300, 1e-200, 1.0, 1e200, 1e300] {
+        for (name, answer) in by_every_solver(&problem, &rhs.map(|b| b * scale)) {
+            let (solution, report) = answer.unwrap();
+            let error = distance(&solution.iter().map(|v| v / scale).collect::<Vec<_>>(), &exact);
+            assert!(error < 1e-14, "{name} at {scale:e}: {error:e}");
+            assert_eq!(report.status, LinearStatus::Converged, "{name} at {scale:e}");
+        }
+    }
+    for hessian in [1e-250, 1e-100, 1e100, 1e250] {
+        let problem = Quadratic::diagonal(&[hessian, 3.0 * hessian]);
+        for (name, answer) in by_every_solver(&problem, &[1.0, 1.0]) {
+            let (solution, report) = answer.unwrap();
+            let error = (solution[0] * hessian - 1.0).abs() + (solution[1] * hessian * 3.0 - 1.0).abs();
+            assert!(error < 1e-14, "{name} with a Hessian of {hessian:e}: {solution:?}, {report:?}");
+        }
+    }
+}
+
+#[test]
+fn a_zero_right_hand_side_has_a_zero_solution() {
+    for (name, answer) in by_every_solver(&Quadratic::diagonal(&[1.0, 2.0]), &[0.0, -0.0]) {
+        let (solution, report) = answer.unwrap();
+        assert_eq!((solution, report.residual, report.iterations), (vec![0.0; 2], 0.0, 0), "{name}");
+    }
+    for (name, answer) in by_every_solver(&Quadratic::new(&[]), &[]) {
+        assert_eq!(answer.unwrap().0, [], "{name}");
+    }
+}
+
+#[test]
+fn one_by_one() {
+    for (name, answer) in by_every_solver(&Quadratic::diagonal(&[0.25]), &[3.0]) {
+        assert_eq!(answer.unwrap().0, [12.0], "{name}");
+    }
+}
+
+#[test]
+fn singular_and_inconsistent_is_an_error() {
+    let rank_one: Vec<Vec<f64>> = (0..4).map(|_| vec![1.0; 4]).collect();
+    for problem in [Quadratic { rows: rank_one }, Quadratic::diagonal(&[1.0, 2.0, 0.0, 3.0])] {
+        for (name, answer) in by_every_solver(&problem, &[1.0, 2.0, 3.0, 4.0]) {
+            assert!(matches!(answer, Err(LinearError::Singular { .. })), "{name}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn singular_and_consistent_has_the_least_norm_by_cg_and_is_an_error_by_cholesky() {
+    let problem = Quadratic::diagonal(&[1.0, 2.0, 0.0, 4.0]);
+    let [(_, cg), (_, dense), _] = by_every_solver(&problem, &[1.0, 1.0, 0.0, 1.0]);
+    let (solution, report) = cg.unwrap();
+    assert!(distance(&solution, &[1.0, 0.5, 0.0, 0.25]) < 1e-14);
+    assert!(!report.positive_definite);
+    assert!(matches!(dense, Err(LinearError::Singular { .. })));
+}
+
+#[test]
+fn negative_curvature_is_an_error() {
+    for problem in [Quadratic::diagonal(&[1.0, -2.0, 3.0]), Quadratic::new(&[&[1.0, 2.0], &[2.0, 1.0]])] {
+        let rhs = [1.0, -1.0, 0.5];
+        for (name, answer) in by_every_solver(&problem, &rhs[..problem.rows.len()]) {
+            assert!(matches!(answer, Err(LinearError::NegativeCurvature { .. })), "{name}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_are_none_are_an_error() {
+    for bad in [f64::NAN, f64::INFINITY] {
+        let inputs = [(Quadratic::diagonal(&[1.0, bad]), [1.0, 1.0]), (Quadratic::diagonal(&[1.0, 2.0]), [bad, 1.0])];
+        for (problem, rhs) in inputs {
+            for (name, answer) in by_every_solver(&problem, &rhs) {
+                assert!(matches!(answer, Err(LinearError::NotFinite)), "{name}: {answer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_badly_scaled_hessian_is_not_taken_for_a_singular_one() {
+    let problem = Quadratic::diagonal(&[1e-12, 1.0, 1e12]);
+    let (solution, report) = solve(&DenseCholesky::default(), &problem, &[1.0, 1.0, 1.0]).unwrap();
+    assert!((solution[0] - 1e12).abs() < 1e-3 && report.residual < 1e-15, "{solution:?}");
+}
+
+#[test]
+fn an_iteration_cap_is_said() {
+    let diagonal: Vec<f64> = (1..=50).map(f64::from).collect();
+    let (_, report) = solve(&Cg::within(5), &Quadratic::diagonal(&diagonal), &[1.0; 50]).unwrap();
+    assert_eq!((report.status, report.iterations), (LinearStatus::IterationCap, 5));
+    assert!(report.residual > 1e-3 && report.residual < 1.0);
+}
+
+#[test]
+fn more_memory_than_allowed_is_refused_before_it_is_taken() {
+    let problem = Quadratic::diagonal(&[1.0; 10]);
+    let answer = solve(&DenseCholesky::within(799), &problem, &[1.0; 10]);
+    assert_eq!(answer.unwrap_err(), LinearError::TooLarge { needed: 800, limit: 799 });
+    assert!(solve(&DenseCholesky::within(800), &problem, &[1.0; 10]).is_ok());
+}
+
+#[test]
+fn a_residual_that_rounding_holds_up_is_said() {
+    // Condition 1e14: the residual computed from the solution cannot reach 1e-12 of the right-hand side.
+    let diagonal: Vec<f64> = (0..30).map(|i| 10f64.powf(-14.0 * f64::from(i) / 29.0)).collect();
+    let mut rotation = random::vector(30, 1);
+    let length = norm(&rotation);
+    rotation.iter_mut().for_each(|r| *r /= length);
+    // Q A Q with the reflection Q = I - 2 r r^T.
+    let reflect = |v: &mut [f64]| {
+        let along = 2.0 * dot(v, &rotation);
+        axpy(-along, &rotation, v);
+    };
+    let rows = (0..30)
+        .map(|i| {
+            let mut row = vec![0.0; 30];
+            row[i] = 1.0;
+            reflect(&mut row);
+            row.iter_mut().zip(&diagonal).for_each(|(v, d)| *v *= d);
+            reflect(&mut row);
+            row
+        })
+        .collect();
+    let (_, report) = solve(&Cg::default(), &Quadratic { rows }, &random::vector(30, 2)).unwrap();
+    assert_ne!(report.status, LinearStatus::Converged, "{report:?}");
+    assert!(report.residual > 1e-12, "{report:?}");
+}
+
+proptest! {
+    #[test]
+    fn cg_and_cholesky_agree(m in 1usize..30, seed in 0u64..10_000) {
+        // A = B B^T + I/10.
+        let b: Vec<Vec<f64>> = (0..m).map(|i| random::vector(m, seed * 100 + i as u64)).collect();
+        let entry = |i: usize, j: usize| dot(&b[i], &b[j]) + if i == j { 0.1 } else { 0.0 };
+        let problem = Quadratic { rows: (0..m).map(|i| (0..m).map(|j| entry(i, j)).collect()).collect() };
+        let rhs = random::vector(m, seed);
+        let [(_, cg), (_, dense), _] = by_every_solver(&problem, &rhs);
+        let ((cg, cg_report), (dense, dense_report)) = (cg.unwrap(), dense.unwrap());
+        for (solution, report) in [(&cg, cg_report), (&dense, dense_report)] {
+            let mut residual = vec![0.0; m];
+            problem.product(solution, &mut residual);
+            axpy(-1.0, &rhs, &mut residual);
+            let true_residual = norm(&residual) / norm(&rhs);
+            prop_assert!((true_residual - report.residual).abs() <= 1e-13, "{true_residual:e} {report:?}");
+        }
+        // The smallest eigenvalue is at least 1/10.
+        let allowed = 10.0 * (cg_report.residual + dense_report.residual) * norm(&rhs);
+        prop_assert!(distance(&cg, &dense) <= allowed + 1e-15, "{:e} {allowed:e}", distance(&cg, &dense));
+    }
+}
