@@ -1,0 +1,25 @@
+//! Automatic differentiation of a solver's iterations: g2, in reverse and in forward mode.
+//!
+//! With z_{t+1} = A(z_t, x) and f the outer function (f = L by default),
+//!
+//! ```text
+//! g2 = (dz_T/dx)^T grad_z f(z_T, x) + grad_x f(z_T, x)
+//! ```
+//!
+//! [`Automatic`] computes it backwards over a [`Tape`], at the cost of about z_T again; [`Forward`] from [`Tangents`]
+//! carried along, one column of dz_T/dx a direction, without a tape. Both go through a solver's rule, [`Unroll`]: how one
+//! of its steps is differentiated. Nothing else is known about a solver here.
+//!
+//! Source: Ablin, Peyre, Moreau 2020, equation (4); Gilbert 1992 for dz_t/dx -> dz*/dx.
+
+mod forward;
+mod gradient_descent;
+mod reverse;
+mod rule;
+mod tape;
+pub mod testing;
+
+pub use forward::{Forward, Tangents};
+pub use reverse::Automatic;
+pub use rule::{Recorded, Unroll};
+pub use tape::Tape;

@@ -1,0 +1,53 @@
+//! The rule of a solver: how one of its steps is recorded and differentiated.
+
+use danskin_core::ctx::Ctx;
+use danskin_core::solve::SolveError;
+use danskin_core::solver::{Solver, Step};
+
+/// A step to differentiate.
+#[derive(Debug)]
+pub struct Recorded<'a, P: ?Sized, T> {
+    /// The problem.
+    pub problem: &'a P,
+    /// The parameter, length p.
+    pub x: &'a [f64],
+    /// The solver's state: at z_T in reverse mode, just after the step in forward mode. Only for what is the same at
+    /// every step, a step size for instance.
+    pub state: &'a T,
+    /// t, for the step from t to t + 1.
+    pub index: usize,
+    /// What [`Unroll::step_recorded`] wrote at this step.
+    pub record: &'a [f64],
+}
+
+/// The derivative of one whole step of a solver, z_{t+1} = A(z_t, x), momentum and inner blocks included.
+///
+/// A solver that carries more than z_t (a momentum) has tangents and duals longer than m; the part of z comes first.
+/// Settings that depend on x (a step 1/L(x)) are held constant.
+pub trait Unroll<P: ?Sized>: Solver<P> {
+    /// Numbers to record a step.
+    fn record_len(&self, problem: &P) -> usize;
+
+    /// Length of a tangent, and of a dual, at least m.
+    fn tangent_len(&self, problem: &P) -> usize;
+
+    /// Takes a step with exactly the result of [`Solver::step`], and writes what its derivative needs to `record`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the step.
+    fn step_recorded(
+        &self,
+        problem: &P,
+        x: &[f64],
+        state: &mut Self::State,
+        record: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Step, SolveError>;
+
+    /// Backwards: `x_dual += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual.
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx);
+
+    /// Forwards: `tangent <- dA/dz tangent + dA/dx dx`, with `dx` of length p.
+    fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx);
+}

@@ -1,0 +1,136 @@
+//! A check of a solver's rule: for users who write their own.
+
+use danskin_core::ctx::Ctx;
+use danskin_core::outer::Outer;
+use danskin_core::problem::{Objective, Point};
+use danskin_core::solve::{Recorder, Solve, SolveError, Stop};
+use danskin_core::testing::random;
+use danskin_core::vector::{axpy, distance, dot, norm};
+use thiserror::Error;
+
+use crate::forward::{Forward, Tangents};
+use crate::reverse::Automatic;
+use crate::rule::Unroll;
+use crate::tape::Tape;
+
+/// Relative error allowed against a finite difference; see [`danskin_core::testing`] for the scheme.
+const TOLERANCE: f64 = 1e-6;
+/// Relative error allowed between pull and push, for each step.
+const ROUNDING: f64 = 1e-12;
+const STEP: f64 = 1e-3;
+
+/// A rule that is not the derivative of its solver's step.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum RuleMismatch {
+    /// `step_recorded` and `step` lead to different z_T.
+    #[error("step_recorded: z_T differs by {difference:e} from that of step, expected the same bits")]
+    StepRecorded {
+        /// Norm of the difference.
+        difference: f64,
+    },
+    /// `push` is not the derivative of the iteration.
+    #[error("push: the tangent of z_T differs by {difference:e} from a finite difference of norm {scale:e}")]
+    Push {
+        /// Norm of the difference.
+        difference: f64,
+        /// Norm of what was compared.
+        scale: f64,
+    },
+    /// `pull` is not the adjoint of `push`.
+    #[error("pull: <dual, tangent> differs by {difference:e} from <x_dual, dx> at a scale of {scale:e}")]
+    Pull {
+        /// The difference.
+        difference: f64,
+        /// The scale of what was compared.
+        scale: f64,
+    },
+    /// The solve itself failed.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+}
+
+/// f(z, x) = <a, z>: picks one dual of z_T.
+struct Linear(Vec<f64>);
+
+impl<P: Objective + ?Sized> Outer<P> for Linear {
+    fn value(&self, _: &P, at: Point<'_>, _: &mut Ctx) -> f64 {
+        dot(&self.0, at.z)
+    }
+
+    fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
+        out.copy_from_slice(&self.0);
+    }
+
+    fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
+}
+
+/// Checks the rule of `solver` over the first `steps` steps on `problem` at `x`: recording changes no bit, `push` agrees
+/// with finite differences of z_T, `pull` is the adjoint of `push`.
+///
+/// Settings that `solver` derives from x must be fixed, a step size for instance.
+///
+/// # Errors
+///
+/// The first [`RuleMismatch`], which names the method that is wrong.
+///
+/// # Panics
+///
+/// If the gradient overflows.
+pub fn check_rule<P, S>(problem: &P, solver: &S, x: &[f64], steps: usize) -> Result<(), RuleMismatch>
+where
+    P: Objective + ?Sized,
+    S: Unroll<P>,
+{
+    let latent = |x: &[f64]| -> Result<Vec<f64>, SolveError> {
+        Ok(Solve::new(problem, solver, x).stop(Stop::steps(steps)).run()?.into_z())
+    };
+    let z = latent(x)?;
+    let taped = run(problem, solver, x, steps, Tape::new())?;
+    let difference = distance(&z, taped.z());
+    if taped.z() != z {
+        return Err(RuleMismatch::StepRecorded { difference });
+    }
+
+    let dx = random::vector(x.len(), 1);
+    let forward = run(problem, solver, x, steps, Tangents::along(vec![dx.clone()]))?;
+    let tangent = &forward.recorder().tangent(0)[..z.len()];
+    let central = |h: f64| -> Result<Vec<f64>, SolveError> {
+        let moved = |h: f64| {
+            let mut moved = x.to_vec();
+            axpy(h, &dx, &mut moved);
+            latent(&moved)
+        };
+        Ok(moved(h)?.iter().zip(&moved(-h)?).map(|(p, m)| (p - m) / (2.0 * h)).collect())
+    };
+    let (coarse, fine) = (central(STEP)?, central(STEP / 2.0)?);
+    let numeric: Vec<f64> = coarse.iter().zip(&fine).map(|(c, f)| (4.0 * f - c) / 3.0).collect();
+    let (difference, scale) = (distance(tangent, &numeric), norm(&numeric).max(norm(&z)));
+    if difference.is_nan() || difference > TOLERANCE * scale {
+        return Err(RuleMismatch::Push { difference, scale });
+    }
+
+    let outer = Linear(random::vector(z.len(), 2));
+    let pulled = taped.gradient_of(&outer, &Automatic).expect("finite").value;
+    let pushed = forward.gradient_of(&outer, &Forward).expect("finite").value;
+    let (difference, scale) = ((dot(&pulled, &dx) - pushed[0]).abs(), norm(&pulled) * norm(&dx));
+    if difference.is_nan() || difference > ROUNDING * steps.max(1) as f64 * scale {
+        return Err(RuleMismatch::Pull { difference, scale });
+    }
+    Ok(())
+}
+
+fn run<'a, P, S, R>(
+    problem: &'a P,
+    solver: &'a S,
+    x: &'a [f64],
+    steps: usize,
+    recorder: R,
+) -> Result<danskin_core::solve::Solution<'a, P, S, R>, SolveError>
+where
+    P: Objective + ?Sized,
+    S: Unroll<P>,
+    R: Recorder<P, S>,
+{
+    Solve::new(problem, solver, x).stop(Stop::steps(steps)).record(recorder).run()
+}
