@@ -1,0 +1,41 @@
+//! Gradients of functions defined as a minimum, l(x) = min_z L(z, x).
+//!
+//! ```
+//! use danskin::prelude::*;
+//!
+//! // Logistic regression on three rows; x are the labels, and the gradient is taken with respect to them.
+//! let design = Design::from_triplets(3, 2, &[(0, 0, 1.0), (1, 1, 2.0), (2, 0, -1.0), (2, 1, 0.5)])?;
+//! let problem = Glm::new(design, Logistic, 0.1)?;
+//! let x = [1.0, -1.0, 1.0];
+//!
+//! let solver = GradientDescent::default();
+//! let solution = Solve::new(&problem, &solver, &x).stop(Stop::steps(50)).record(Tape::new()).run()?;
+//! let g1 = solution.gradient(&Analytic)?;
+//! let g2 = solution.gradient(&Automatic)?;
+//! let g3 = solution.gradient(&Implicit::new(Cg::default()))?;
+//! assert!(danskin::vector::distance(&g2.value, &g3.value) < danskin::vector::distance(&g1.value, &g3.value));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A user picks one thing from each of [`problem`], [`solver`], [`estimator`] (with [`unrolled`] and [`implicit`]) and
+//! [`linear`]; they know of each other through the traits of those modules alone.
+
+pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, testing, vector};
+pub use danskin_implicit as implicit;
+pub use danskin_unrolled as unrolled;
+
+/// What most programs need: `use danskin::prelude::*`.
+pub mod prelude {
+    pub use danskin_core::ctx::{Cost, Ctx};
+    pub use danskin_core::design::Design;
+    pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
+    pub use danskin_core::linear::HessianSolver;
+    pub use danskin_core::outer::{Envelope, Outer};
+    pub use danskin_core::problem::glm::Glm;
+    pub use danskin_core::problem::loss::{Logistic, Loss, Power, Squared};
+    pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
+    pub use danskin_core::solve::{Solution, Solve, Status, Stop};
+    pub use danskin_core::solver::{GradientDescent, Newton, Solver, StepSize};
+    pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
+    pub use danskin_unrolled::{Automatic, Forward, Tangents, Tape, Unroll};
+}

@@ -1,0 +1,55 @@
+//! Ridge regression has everything in closed form: l(x) = 1/2 x^T (x - D z*), grad l = x - D z*, L_zz and L_xz constant.
+//! There g3 is exact at every z, and g2 after t steps is g1 after 2t (Ablin, Peyre, Moreau 2020, proposition 2).
+
+mod common;
+
+use danskin::prelude::*;
+use danskin::testing::random;
+use danskin::vector::{distance, norm};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(common::config())]
+
+    #[test]
+    fn g2_of_ridge_is_g1_at_twice_the_steps(
+        n in 1usize..40, m in 1usize..40, steps in 0usize..30, seed in 0u64..1000, lambda in 0.0f64..2.0,
+    ) {
+        let problem = Glm::new(random::design(n, m, 4, seed), Squared, lambda).unwrap();
+        let (x, solver) = (random::vector(n, seed + 1), GradientDescent::default());
+        let solve = |steps| Solve::new(&problem, &solver, &x).stop(Stop::steps(steps)).record(Tape::new()).run().unwrap();
+        let g2 = solve(steps).gradient(&Automatic).unwrap().value;
+        let g1 = solve(2 * steps).gradient(&Analytic).unwrap().value;
+        // Each step contracts; its rounding is a few eps times a row's length.
+        prop_assert!(distance(&g1, &g2) <= 1e-13 * (1 + steps) as f64 * norm(&x), "{} {}", distance(&g1, &g2), norm(&x));
+    }
+
+    #[test]
+    fn g3_of_ridge_is_exact_at_every_point(
+        n in 1usize..40, m in 1usize..40, steps in 0usize..5, seed in 0u64..1000, lambda in 0.01f64..2.0,
+    ) {
+        let problem = Glm::new(random::design(n, m, 4, seed), Squared, lambda).unwrap();
+        let (x, z0) = (random::vector(n, seed + 1), random::vector(m, seed + 2));
+        let (descent, newton) = (GradientDescent::default(), Newton::new(DenseCholesky::default()));
+        let exact = Solve::new(&problem, &newton, &x).stop(Stop::steps(2)).run().unwrap();
+        let exact = exact.gradient(&Analytic).unwrap().value;
+        let early = Solve::new(&problem, &descent, &x).from(&z0).stop(Stop::steps(steps)).run().unwrap();
+        for g3 in [
+            early.gradient(&Implicit::new(Cg::default())).unwrap(),
+            early.gradient(&Implicit::new(DenseCholesky::default())).unwrap(),
+        ] {
+            // The condition is at most ‖D‖²/lambda < 2000; a solve loses that many units of rounding.
+            prop_assert!(distance(&g3.value, &exact) <= 1e-11 * (norm(&x) + norm(&z0)), "{:?}", g3.linear);
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_ridge_is_its_residual() {
+    // D = 2, lambda = 1: z* = 2x/5, grad l = x - 4x/5 = x/5.
+    let problem = Glm::new(Design::dense(1, 1, vec![2.0]).unwrap(), Squared, 1.0).unwrap();
+    let newton = Newton::new(DenseCholesky::default());
+    let solution = Solve::new(&problem, &newton, &[3.0]).run().unwrap();
+    assert!((solution.z()[0] - 1.2).abs() < 1e-15);
+    assert!((solution.gradient(&Analytic).unwrap().value[0] - 0.6).abs() < 1e-15);
+}

@@ -1,0 +1,70 @@
+//! Passes over D are what everything costs: T steps take T + 1, g1 none, g2 T more (the gradient at z_T and D z_T are
+//! carried, so that not even the outer gradient costs one), g3 its linear iterations and two.
+
+use danskin::ctx::Cost;
+use danskin::prelude::*;
+use danskin::testing::random;
+
+const STEPS: u64 = 17;
+
+fn passes(cost: Cost) -> u64 {
+    cost.passes
+}
+
+/// n > m records z_t, n < m records D z_t: either way the costs are the same.
+fn instances() -> [Glm<Logistic>; 2] {
+    [(60, 20), (20, 60)].map(|(n, m)| Glm::new(random::design(n, m, 5, 1), Logistic, 0.1).unwrap())
+}
+
+fn fixed() -> GradientDescent {
+    GradientDescent::new(StepSize::Fixed(0.05))
+}
+
+#[test]
+fn a_solve_costs_one_pass_a_step_and_one_recorded_or_not() {
+    for problem in instances() {
+        let (x, solver) = (random::labels(problem.parameter_len(), 2), fixed());
+        let solve = || Solve::new(&problem, &solver, &x).stop(Stop::steps(STEPS as usize));
+        assert_eq!(passes(solve().run().unwrap().cost()), STEPS + 1);
+        assert_eq!(passes(solve().record(Tape::new()).run().unwrap().cost()), STEPS + 1);
+        // Two tangents: two more passes a step.
+        let directions = vec![random::vector(x.len(), 3), random::vector(x.len(), 4)];
+        let forward = solve().record(Tangents::along(directions)).run().unwrap();
+        assert_eq!(passes(forward.cost()), 3 * STEPS + 1);
+        assert_eq!(passes(forward.gradient(&Forward).unwrap().cost), 0);
+    }
+}
+
+#[test]
+fn gradients_cost_what_they_say() {
+    for problem in instances() {
+        let (x, solver) = (random::labels(problem.parameter_len(), 2), fixed());
+        let stop = Stop::steps(STEPS as usize);
+        let solution = Solve::new(&problem, &solver, &x).stop(stop).record(Tape::new()).run().unwrap();
+        assert_eq!(passes(solution.gradient(&Analytic).unwrap().cost), 0);
+
+        let g2 = solution.gradient(&Automatic).unwrap();
+        assert_eq!((g2.cost.passes, g2.cost.second_order_products), (STEPS, STEPS));
+        let record = problem.latent_len().min(problem.parameter_len()) as u64;
+        assert_eq!(solution.cost().peak_bytes, 8 * STEPS * record);
+
+        // The iterations, the residual computed at their end, and L_xz v.
+        let g3 = solution.gradient(&Implicit::new(Cg::default())).unwrap();
+        assert_eq!((g3.cost.passes, g3.cost.solves), (g3.linear.unwrap().iterations as u64 + 2, 1));
+        // Assembling, the residual, and L_xz v.
+        let g3 = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap();
+        assert_eq!((g3.cost.passes, g3.linear.unwrap().iterations), (3, 0));
+        assert!(g3.cost.peak_bytes >= 8 * (problem.latent_len() as u64).pow(2));
+    }
+}
+
+#[test]
+fn newton_costs_its_products_and_one_pass_a_trial() {
+    let [problem, _] = instances();
+    let (x, newton) = (random::labels(problem.parameter_len(), 2), Newton::new(Cg::default()));
+    let solution = Solve::new(&problem, &newton, &x).stop(Stop::steps(3)).run().unwrap();
+    let cost = solution.cost();
+    // Full steps are taken here: three, and the start.
+    assert_eq!(cost.passes, cost.second_order_products + 4);
+    assert_eq!(cost.solves, 3);
+}
