@@ -24,6 +24,12 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// The same cost with another peak.
+    #[must_use]
+    pub fn with_peak_bytes(self, peak_bytes: u64) -> Self {
+        Self { peak_bytes, ..self }
+    }
+
     /// The cost of this computation and then `next`: counts and seconds add, the peak is the larger one.
     #[must_use]
     pub fn then(self, next: Cost) -> Cost {

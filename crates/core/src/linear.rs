@@ -22,6 +22,19 @@ pub enum LinearStatus {
     Interrupted,
 }
 
+impl LinearStatus {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::IterationCap => "iteration-cap",
+            Self::Stalled => "stalled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// What a linear solve reached; the solution itself is in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

@@ -62,6 +62,12 @@ pub enum SolveError {
     /// A step's linear system has no usable solution.
     #[error(transparent)]
     Linear(#[from] LinearError),
+    /// What is to be recorded does not fit into memory.
+    #[error("{bytes} bytes to record the solve could not be allocated")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
 }
 
 /// When a solve ends.
@@ -373,8 +379,13 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
             }
         };
         self.cost = self.cost.then(ctx.since(mark));
-        self.cost.peak_bytes = self.cost.peak_bytes.max(self.recorder.bytes());
         Ok(())
+    }
+
+    /// What the solve cost; its memory is what was recorded, and the scratch of a step.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        Cost { peak_bytes: self.cost.peak_bytes + self.recorder.bytes(), ..self.cost }
     }
 
     /// The gradient of l(x) = min_z L(z, x) by `estimator`.
@@ -483,10 +494,10 @@ impl<'a, P: ?Sized, S: Solver<P>, R> Solution<'a, P, S, R> {
         self.state.residual()
     }
 
-    /// What the solve cost.
+    /// The residual of z_0, which tolerances are relative to.
     #[must_use]
-    pub fn cost(&self) -> Cost {
-        self.cost
+    pub fn initial_residual(&self) -> f64 {
+        self.initial_residual
     }
 
     /// Takes z_T out, for a warm start for instance.

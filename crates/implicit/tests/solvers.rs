@@ -29,12 +29,8 @@ impl Quadratic {
 }
 
 impl Objective for Quadratic {
-    fn latent_len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.rows.len()
+    fn dims(&self) -> (usize, usize) {
+        (self.rows.len(), self.rows.len())
     }
 
     fn value(&self, at: Point<'_>, _: &mut Ctx) -> f64 {

@@ -82,7 +82,10 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tangents {
         }
         self.dx = vec![0.0; p];
         self.tangent_len = solver.tangent_len(problem);
-        self.tangents = vec![0.0; self.len() * self.tangent_len];
+        let len = self.len().saturating_mul(self.tangent_len);
+        self.tangents.clear();
+        self.tangents.try_reserve_exact(len).map_err(|_| SolveError::OutOfMemory { bytes: bytes_of(len) })?;
+        self.tangents.resize(len, 0.0);
         self.record = vec![0.0; solver.record_len(problem)];
         self.steps = 0;
         Ok(())

@@ -3,7 +3,7 @@
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Point, Problem};
 use danskin_core::solve::SolveError;
-use danskin_core::solver::{GradientDescent, GradientDescentState, Solver, State, Step};
+use danskin_core::solver::{GradientDescent, Iterate, Pace, Solver, State, Step};
 use danskin_core::vector::axpy;
 
 use crate::rule::{Recorded, Unroll};
@@ -14,7 +14,7 @@ fn keeps_memo<P: Problem + ?Sized>(problem: &P) -> bool {
     problem.memo_replaces_latent() && problem.memo_len() <= problem.latent_len()
 }
 
-fn recorded_point<'a, P: Problem + ?Sized>(step: &Recorded<'a, P, GradientDescentState>) -> Point<'a> {
+fn recorded_point<'a, P: Problem + ?Sized>(step: &Recorded<'a, P, Iterate<Pace>>) -> Point<'a> {
     if keeps_memo(step.problem) {
         Point { z: &[], x: step.x, memo: step.record, grad_z: &[] }
     } else {
@@ -25,10 +25,6 @@ fn recorded_point<'a, P: Problem + ?Sized>(step: &Recorded<'a, P, GradientDescen
 impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     fn record_len(&self, problem: &P) -> usize {
         if keeps_memo(problem) { problem.memo_len() } else { problem.latent_len() }
-    }
-
-    fn tangent_len(&self, problem: &P) -> usize {
-        problem.latent_len()
     }
 
     fn step_recorded(
@@ -44,7 +40,7 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     }
 
     fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
-        let rho = step.state.rho();
+        let rho = step.state.carried.rho();
         let mut hess = ctx.take(dual.len());
         step.problem.hess_cross(recorded_point(&step), dual, &mut hess, -rho, x_dual, ctx);
         axpy(-rho, &hess, dual);
@@ -54,7 +50,7 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
         let mut change = ctx.take(tangent.len());
         step.problem.grad_z_tangent(recorded_point(&step), tangent, dx, &mut change, ctx);
-        axpy(-step.state.rho(), &change, tangent);
+        axpy(-step.state.carried.rho(), &change, tangent);
         ctx.give(change);
     }
 }

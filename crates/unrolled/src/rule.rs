@@ -1,8 +1,9 @@
 //! The rule of a solver: how one of its steps is recorded and differentiated.
 
 use danskin_core::ctx::Ctx;
+use danskin_core::problem::Objective;
 use danskin_core::solve::SolveError;
-use danskin_core::solver::{Solver, Step};
+use danskin_core::solver::{Solver, State, Step};
 
 /// A step to differentiate.
 #[derive(Debug)]
@@ -23,13 +24,23 @@ pub struct Recorded<'a, P: ?Sized, T> {
 /// The derivative of one whole step of a solver, z_{t+1} = A(z_t, x), momentum and inner blocks included.
 ///
 /// A solver that carries more than z_t (a momentum) has tangents and duals longer than m; the part of z comes first.
-/// Settings that depend on x (a step 1/L(x)) are held constant.
-pub trait Unroll<P: ?Sized>: Solver<P> {
-    /// Numbers to record a step.
-    fn record_len(&self, problem: &P) -> usize;
+/// Settings that depend on x (a step 1/L(x)) are held constant. By default a step is recorded by z_t.
+pub trait Unroll<P: Objective + ?Sized>: Solver<P> {
+    /// Backwards: `x_dual += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual.
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx);
 
-    /// Length of a tangent, and of a dual, at least m.
-    fn tangent_len(&self, problem: &P) -> usize;
+    /// Forwards: `tangent <- dA/dz tangent + dA/dx dx`, with `dx` of length p.
+    fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx);
+
+    /// Length of a tangent, and of a dual: m, or more.
+    fn tangent_len(&self, problem: &P) -> usize {
+        problem.latent_len()
+    }
+
+    /// Numbers to record a step.
+    fn record_len(&self, problem: &P) -> usize {
+        problem.latent_len()
+    }
 
     /// Takes a step with exactly the result of [`Solver::step`], and writes what its derivative needs to `record`.
     ///
@@ -43,11 +54,8 @@ pub trait Unroll<P: ?Sized>: Solver<P> {
         state: &mut Self::State,
         record: &mut [f64],
         ctx: &mut Ctx,
-    ) -> Result<Step, SolveError>;
-
-    /// Backwards: `x_dual += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual.
-    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx);
-
-    /// Forwards: `tangent <- dA/dz tangent + dA/dx dx`, with `dx` of length p.
-    fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx);
+    ) -> Result<Step, SolveError> {
+        record.copy_from_slice(state.latent());
+        self.step(problem, x, state, ctx)
+    }
 }

@@ -1,12 +1,13 @@
 //! The tape: one record a step, in chunks that are touched once.
 
 use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, SolveError};
 use danskin_core::solver::{Solver, Step};
 
 use crate::rule::Unroll;
 
-/// Numbers of a chunk, about: large enough that its memory comes zeroed and untouched from the system.
+/// Numbers of a chunk, about: 1 MiB, so that growing copies nothing and wastes little.
 const CHUNK_LEN: usize = 1 << 17;
 
 /// Records every step of a solve, for [`Automatic`](crate::Automatic).
@@ -54,13 +55,20 @@ impl Tape {
         (CHUNK_LEN / self.record_len.max(1)).max(1)
     }
 
+    fn new_chunk(&self) -> Result<Vec<f64>, SolveError> {
+        let len = self.per_chunk() * self.record_len;
+        let mut chunk = Vec::new();
+        chunk.try_reserve_exact(len).map_err(|_| SolveError::OutOfMemory { bytes: bytes_of(len) })?;
+        Ok(chunk)
+    }
+
     fn place(&self, index: usize) -> (usize, std::ops::Range<usize>) {
         let first = index % self.per_chunk() * self.record_len;
         (index / self.per_chunk(), first..first + self.record_len)
     }
 }
 
-impl<P: ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
+impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
     fn begin(&mut self, problem: &P, solver: &S, _: &[f64], _: &S::State, _: &mut Ctx) -> Result<(), SolveError> {
         let record_len = solver.record_len(problem);
         if record_len != self.record_len {
@@ -81,14 +89,55 @@ impl<P: ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
     ) -> Result<Step, SolveError> {
         let (chunk, range) = self.place(self.len);
         if chunk == self.chunks.len() {
-            self.chunks.push(vec![0.0; self.per_chunk() * self.record_len]);
+            self.chunks.push(self.new_chunk()?);
         }
-        let step = solver.step_recorded(problem, x, state, &mut self.chunks[chunk][range], ctx)?;
+        let chunk = &mut self.chunks[chunk];
+        if chunk.len() < range.end {
+            chunk.resize(range.end, 0.0);
+        }
+        let step = solver.step_recorded(problem, x, state, &mut chunk[range], ctx)?;
         self.len += usize::from(step == Step::Advanced);
         Ok(step)
     }
 
     fn bytes(&self) -> u64 {
         bytes_of(self.len.saturating_mul(self.record_len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::problem::glm::Glm;
+    use danskin_core::problem::loss::Squared;
+    use danskin_core::solve::{Solve, Stop};
+    use danskin_core::solver::GradientDescent;
+    use danskin_core::testing::random;
+
+    use super::*;
+
+    #[test]
+    fn records_are_the_iterates_whatever_the_chunks() {
+        // More columns than rows: D z_t is recorded; three records a chunk.
+        let (n, m) = (40_000, 40_001);
+        let problem = Glm::new(random::design(n, m, 2, 1), Squared, 0.1).unwrap();
+        let (x, solver) = (random::vector(n, 2), GradientDescent::default());
+        let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(8)).record(Tape::new()).run().unwrap();
+        assert_eq!(taped.recorder().len(), 8);
+        assert_eq!(taped.recorder().chunks.len(), 3);
+        let mut u = vec![0.0; problem.parameter_len()];
+        let mut ctx = Ctx::new();
+        for t in 0..8 {
+            let plain = Solve::new(&problem, &solver, &x).stop(Stop::steps(t)).run().unwrap();
+            problem.design().apply(plain.z(), &mut u, &mut ctx);
+            assert_eq!(taped.recorder().record(t), u, "t = {t}");
+        }
+    }
+
+    #[test]
+    fn a_tape_is_empty_before_and_after_no_steps() {
+        let problem = Glm::new(random::design(4, 3, 2, 1), Squared, 0.1).unwrap();
+        let (x, solver) = (random::vector(4, 2), GradientDescent::default());
+        let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(0)).record(Tape::new()).run().unwrap();
+        assert!(Tape::new().is_empty() && taped.recorder().is_empty());
     }
 }

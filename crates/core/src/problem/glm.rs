@@ -149,12 +149,8 @@ impl<L: Loss> Glm<L> {
 }
 
 impl<L: Loss> Objective for Glm<L> {
-    fn latent_len(&self) -> usize {
-        self.design.columns()
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.design.rows()
+    fn dims(&self) -> (usize, usize) {
+        (self.design.columns(), self.design.rows())
     }
 
     fn memo_len(&self) -> usize {

@@ -47,11 +47,18 @@ impl<'a> Point<'a> {
 ///
 /// Methods may panic where a slice has the wrong length; [`Solve::run`](crate::solve::Solve::run) checks them beforehand.
 pub trait Objective: Sync {
+    /// (m, p), the lengths of z and x.
+    fn dims(&self) -> (usize, usize);
+
     /// m, the length of z.
-    fn latent_len(&self) -> usize;
+    fn latent_len(&self) -> usize {
+        self.dims().0
+    }
 
     /// p, the length of x.
-    fn parameter_len(&self) -> usize;
+    fn parameter_len(&self) -> usize {
+        self.dims().1
+    }
 
     /// Length of the memo that [`Objective::grad_z`] leaves behind; 0 for none.
     fn memo_len(&self) -> usize {

@@ -1,10 +1,10 @@
 //! z_{t+1} = z_t - rho grad_z L(z_t, x), rho fixed.
 
-use super::{Solver, State, Step};
+use super::{Iterate, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::{Point, Problem};
 use crate::solve::SolveError;
-use crate::vector::{axpy, dot, norm};
+use crate::vector::{axpy, dot};
 
 /// Times that an automatic step is halved before the run is given up: a bound on the curvature that is wrong by more than
 /// 2^30 is no bound, and shorter steps yet would hide a rise in [`ROUNDING`].
@@ -38,15 +38,19 @@ impl GradientDescent {
     }
 }
 
-/// z_t, its gradient, and the step in use.
+/// What gradient descent carries along: the step in use.
 #[derive(Clone, Debug)]
-pub struct GradientDescentState {
-    z: Vec<f64>,
-    grad_z: Vec<f64>,
-    memo: Vec<f64>,
-    residual: f64,
+pub struct Pace {
     rho: f64,
     watch: Option<RiseWatch>,
+}
+
+impl Pace {
+    /// rho, as it is now.
+    #[must_use]
+    pub fn rho(&self) -> f64 {
+        self.rho
+    }
 }
 
 /// Finds out whether an automatic step is too long.
@@ -64,78 +68,27 @@ struct RiseWatch {
     halvings: usize,
 }
 
-impl GradientDescentState {
-    /// rho, as it is now.
-    #[must_use]
-    pub fn rho(&self) -> f64 {
-        self.rho
-    }
-
-    fn evaluate<P: Problem + ?Sized>(&mut self, problem: &P, x: &[f64], ctx: &mut Ctx) {
-        problem.grad_z(&self.z, x, &mut self.grad_z, &mut self.memo, ctx);
-        self.residual = norm(&self.grad_z);
-    }
-}
-
-impl State for GradientDescentState {
-    fn latent(&self) -> &[f64] {
-        &self.z
-    }
-
-    fn memo(&self) -> &[f64] {
-        &self.memo
-    }
-
-    fn grad_z(&self) -> &[f64] {
-        &self.grad_z
-    }
-
-    fn residual(&self) -> f64 {
-        self.residual
-    }
-
-    fn step_size(&self) -> Option<f64> {
-        Some(self.rho)
-    }
-}
-
 impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
-    type State = GradientDescentState;
+    type State = Iterate<Pace>;
 
     fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
-        let mut state = GradientDescentState {
-            z: initial.to_vec(),
-            grad_z: vec![0.0; problem.latent_len()],
-            memo: vec![0.0; problem.memo_len()],
-            residual: f64::NAN,
-            rho: f64::NAN,
-            watch: None,
-        };
-        state.evaluate(problem, x, ctx);
-        match self.step {
-            StepSize::Fixed(rho) if rho > 0.0 && rho.is_finite() => state.rho = rho,
+        let mut state = Iterate::new(problem, x, initial, Pace { rho: f64::NAN, watch: None }, ctx);
+        state.carried = match self.step {
+            StepSize::Fixed(rho) if rho > 0.0 && rho.is_finite() => Pace { rho, watch: None },
             StepSize::Fixed(rho) => return Err(SolveError::InvalidStep { step: rho }),
             StepSize::Auto => {
                 let smoothness = problem.smoothness(state.at(x), ctx).ok_or(SolveError::UnknownSmoothness)?;
                 // Where L_zz is 0 the gradient is constant, and no step is too long.
-                state.rho = if smoothness > 0.0 { smoothness.recip().min(f64::MAX) } else { 1.0 };
-                let value = problem.value(state.at(x), ctx);
-                state.watch = Some(RiseWatch {
-                    start: initial.to_vec(),
-                    previous: vec![0.0; initial.len()],
-                    initial_value: value,
-                    last_value: value,
-                    steps: 0,
-                    halvings: 0,
-                });
+                let rho = if smoothness > 0.0 { smoothness.recip().min(f64::MAX) } else { 1.0 };
+                Pace { rho, watch: Some(RiseWatch::new(initial, problem.value(state.at(x), ctx))) }
             }
-        }
+        };
         Ok(state)
     }
 
     fn step(&self, problem: &P, x: &[f64], state: &mut Self::State, ctx: &mut Ctx) -> Result<Step, SolveError> {
-        axpy(-state.rho, &state.grad_z, &mut state.z);
-        let Some(mut watch) = state.watch.take() else {
+        axpy(-state.carried.rho, &state.grad_z, &mut state.z);
+        let Some(mut watch) = state.carried.watch.take() else {
             state.evaluate(problem, x, ctx);
             return Ok(Step::Advanced);
         };
@@ -143,22 +96,37 @@ impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
         state.evaluate(problem, x, ctx);
         let rose = watch.rose(problem, state.at(x), ctx);
         if rose {
-            watch.halvings += 1;
+            watch.restart();
             if watch.halvings > MAX_HALVINGS {
-                return Err(SolveError::NoDescent { step: state.rho });
+                return Err(SolveError::NoDescent { step: state.carried.rho });
             }
-            state.rho /= 2.0;
+            state.carried.rho /= 2.0;
             state.z.copy_from_slice(&watch.start);
             state.evaluate(problem, x, ctx);
-            watch.last_value = watch.initial_value;
-            watch.steps = 0;
         }
-        state.watch = Some(watch);
+        state.carried.watch = Some(watch);
         Ok(if rose { Step::Restarted } else { Step::Advanced })
     }
 }
 
 impl RiseWatch {
+    fn new(start: &[f64], value: f64) -> Self {
+        Self {
+            start: start.to_vec(),
+            previous: vec![0.0; start.len()],
+            initial_value: value,
+            last_value: value,
+            steps: 0,
+            halvings: 0,
+        }
+    }
+
+    fn restart(&mut self) {
+        self.last_value = self.initial_value;
+        self.steps = 0;
+        self.halvings += 1;
+    }
+
     fn rose<P: Problem + ?Sized>(&mut self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> bool {
         self.steps += 1;
         let alignment = dot(at.grad_z, &self.previous);
@@ -190,12 +158,8 @@ mod tests {
     }
 
     impl<P: Problem> Objective for Lying<P> {
-        fn latent_len(&self) -> usize {
-            self.honest.latent_len()
-        }
-
-        fn parameter_len(&self) -> usize {
-            self.honest.parameter_len()
+        fn dims(&self) -> (usize, usize) {
+            self.honest.dims()
         }
 
         fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
@@ -271,11 +235,11 @@ mod tests {
         assert_eq!((solution.status(), solution.steps()), (Status::StepsTaken, 50));
 
         let smoothness = problem.smoothness(Point::new(&[0.0; 12], &x), &mut Ctx::new()).unwrap();
-        let halvings = (solution.state().rho() * smoothness).log2();
+        let halvings = (solution.state().carried.rho() * smoothness).log2();
         // Too long by ten: 10 / 2^k must be below 2, and the first such k is taken.
         assert_eq!(halvings, -3.0);
 
-        let fixed = GradientDescent::new(StepSize::Fixed(solution.state().rho()));
+        let fixed = GradientDescent::new(StepSize::Fixed(solution.state().carried.rho()));
         let again = Solve::new(&problem, &fixed, &x).stop(Stop::steps(50)).run().unwrap();
         assert_eq!(again.z(), solution.z());
     }
@@ -296,7 +260,7 @@ mod tests {
         let solver = GradientDescent::default();
         let solution = Solve::new(&problem, &solver, &[1.0, 2.0]).stop(Stop::steps(3)).run().unwrap();
         assert_eq!(solution.z(), [0.0; 3]);
-        assert_eq!(solution.state().rho(), 1.0);
+        assert_eq!(solution.state().carried.rho(), 1.0);
     }
 
     #[test]

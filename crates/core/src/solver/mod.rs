@@ -6,12 +6,13 @@
 mod gradient_descent;
 mod newton;
 
-pub use gradient_descent::{GradientDescent, GradientDescentState, StepSize};
-pub use newton::{Newton, NewtonState};
+pub use gradient_descent::{GradientDescent, Pace, StepSize};
+pub use newton::{Newton, Search};
 
 use crate::ctx::Ctx;
-use crate::problem::Point;
+use crate::problem::{Objective, Point};
 use crate::solve::SolveError;
+use crate::vector::norm;
 
 /// Where a solver stands after t steps. It carries what was computed at z_t, so that nothing is computed twice.
 pub trait State: Send {
@@ -32,14 +33,59 @@ pub trait State: Send {
     /// the optimum for others. NaN or infinite once a number overflowed.
     fn residual(&self) -> f64;
 
-    /// The step size, where the solver has one.
-    fn step_size(&self) -> Option<f64> {
-        None
-    }
-
     /// z_t as a point, with what is known there.
     fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
         Point { z: self.latent(), x, memo: self.memo(), grad_z: self.grad_z() }
+    }
+}
+
+/// A state for solvers of smooth problems that know the gradient at z_t itself; `C` is what else they carry.
+#[derive(Clone, Debug)]
+pub struct Iterate<C = ()> {
+    /// z_t, length m. After a change, [`Iterate::evaluate`] brings what follows up to date.
+    pub z: Vec<f64>,
+    /// `grad_z L(z_t, x)`, length m.
+    pub grad_z: Vec<f64>,
+    /// The memo at z_t.
+    pub memo: Vec<f64>,
+    /// `‖grad_z L(z_t, x)‖`.
+    pub residual: f64,
+    /// What the solver carries beyond that.
+    pub carried: C,
+}
+
+impl<C> Iterate<C> {
+    /// The state at z = `initial`.
+    #[must_use]
+    pub fn new<P: Objective + ?Sized>(problem: &P, x: &[f64], initial: &[f64], carried: C, ctx: &mut Ctx) -> Self {
+        let (grad_z, memo) = (vec![0.0; problem.latent_len()], vec![0.0; problem.memo_len()]);
+        let mut state = Self { z: initial.to_vec(), carried, grad_z, memo, residual: f64::NAN };
+        state.evaluate(problem, x, ctx);
+        state
+    }
+
+    /// Computes gradient, memo and residual at z as it is now; one pass over D.
+    pub fn evaluate<P: Objective + ?Sized>(&mut self, problem: &P, x: &[f64], ctx: &mut Ctx) {
+        problem.grad_z(&self.z, x, &mut self.grad_z, &mut self.memo, ctx);
+        self.residual = norm(&self.grad_z);
+    }
+}
+
+impl<C: Send> State for Iterate<C> {
+    fn latent(&self) -> &[f64] {
+        &self.z
+    }
+
+    fn memo(&self) -> &[f64] {
+        &self.memo
+    }
+
+    fn grad_z(&self) -> &[f64] {
+        &self.grad_z
+    }
+
+    fn residual(&self) -> f64 {
+        self.residual
     }
 }
 

@@ -4,12 +4,12 @@
 //! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982;
 //! backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1.
 
-use super::{Solver, State, Step};
+use super::{Iterate, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::linear::{Factored, HessianSolver};
 use crate::problem::Problem;
 use crate::solve::SolveError;
-use crate::vector::{axpy, dot, norm};
+use crate::vector::{axpy, dot};
 
 /// Share of the predicted decrease that a step must achieve.
 const SUFFICIENT: f64 = 1e-4;
@@ -34,59 +34,22 @@ impl<H> Newton<H> {
     }
 }
 
-/// z_t, its gradient and value, and the Hessian solver's workspace.
+/// What Newton's method carries along: L(z_t, x), where it started, and the Hessian solver's workspace.
 #[derive(Debug)]
-pub struct NewtonState<W> {
-    z: Vec<f64>,
-    grad_z: Vec<f64>,
-    memo: Vec<f64>,
+pub struct Search<W> {
     value: f64,
-    residual: f64,
     initial_residual: f64,
     workspace: W,
 }
 
-impl<W: Send> State for NewtonState<W> {
-    fn latent(&self) -> &[f64] {
-        &self.z
-    }
-
-    fn memo(&self) -> &[f64] {
-        &self.memo
-    }
-
-    fn grad_z(&self) -> &[f64] {
-        &self.grad_z
-    }
-
-    fn residual(&self) -> f64 {
-        self.residual
-    }
-}
-
-impl<W: Send> NewtonState<W> {
-    fn evaluate<P: Problem + ?Sized>(&mut self, problem: &P, x: &[f64], ctx: &mut Ctx) {
-        problem.grad_z(&self.z, x, &mut self.grad_z, &mut self.memo, ctx);
-        self.value = problem.value(self.at(x), ctx);
-        self.residual = norm(&self.grad_z);
-    }
-}
-
 impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
-    type State = NewtonState<H::Workspace>;
+    type State = Iterate<Search<H::Workspace>>;
 
     fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
-        let mut state = NewtonState {
-            z: initial.to_vec(),
-            grad_z: vec![0.0; problem.latent_len()],
-            memo: vec![0.0; problem.memo_len()],
-            value: f64::NAN,
-            residual: f64::NAN,
-            initial_residual: f64::NAN,
-            workspace: H::Workspace::default(),
-        };
-        state.evaluate(problem, x, ctx);
-        state.initial_residual = state.residual;
+        let search = Search { value: f64::NAN, initial_residual: f64::NAN, workspace: H::Workspace::default() };
+        let mut state = Iterate::new(problem, x, initial, search, ctx);
+        state.carried.value = problem.value(state.at(x), ctx);
+        state.carried.initial_residual = state.residual;
         Ok(state)
     }
 
@@ -97,11 +60,11 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
         let m = state.z.len();
         let (mut direction, mut start) = (ctx.take(m), ctx.take(m));
         start.copy_from_slice(&state.z);
-        let tolerance = (state.residual / state.initial_residual).sqrt().min(0.1);
-        let mut workspace = std::mem::take(&mut state.workspace);
+        let tolerance = (state.residual / state.carried.initial_residual).sqrt().min(0.1);
+        let mut workspace = std::mem::take(&mut state.carried.workspace);
         let solved = Factored::at(&self.hessian, problem, state.at(x), &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(&state.grad_z, tolerance, &mut direction, ctx));
-        state.workspace = workspace;
+        state.carried.workspace = workspace;
         let searched = solved.map(|_| search(problem, x, state, &mut direction, &start, ctx));
         ctx.give(start);
         ctx.give(direction);
@@ -113,7 +76,7 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
 fn search<P: Problem + ?Sized, W: Send>(
     problem: &P,
     x: &[f64],
-    state: &mut NewtonState<W>,
+    state: &mut Iterate<Search<W>>,
     direction: &mut [f64],
     start: &[f64],
     ctx: &mut Ctx,
@@ -123,15 +86,17 @@ fn search<P: Problem + ?Sized, W: Send>(
         direction.copy_from_slice(&state.grad_z);
         slope = state.residual * state.residual;
     }
-    let (value, residual) = (state.value, state.residual);
+    let (value, residual) = (state.carried.value, state.residual);
     let mut s = 1.0;
     for _ in 0..MAX_HALVINGS {
         state.z.copy_from_slice(start);
         axpy(-s, direction, &mut state.z);
         state.evaluate(problem, x, ctx);
+        let trial = problem.value(state.at(x), ctx);
         let measurable = s * slope > ROUNDING * value.abs();
-        let better = if measurable { state.value <= value - SUFFICIENT * s * slope } else { state.residual < residual };
+        let better = if measurable { trial <= value - SUFFICIENT * s * slope } else { state.residual < residual };
         if better {
+            state.carried.value = trial;
             return Step::Advanced;
         }
         s /= 2.0;
@@ -150,6 +115,7 @@ mod tests {
     use crate::problem::loss::{Logistic, Loss, Power, Squared};
     use crate::solve::{Solve, Status, Stop};
     use crate::testing::random;
+    use crate::vector::norm;
 
     /// Solves L_zz v = b by as many steps of steepest descent as it takes: slow, and enough to test Newton without
     /// another crate.
