@@ -1,0 +1,127 @@
+//! Files in, a [`Design`] and its labels out.
+//!
+//! | ending | format | read as |
+//! |---|---|---|
+//! | `.svm` `.svmlight` `.libsvm` | svmlight text, labels in front | sparse |
+//! | `.npz` | `scipy.sparse.save_npz`: csr, csc or coo | sparse, no labels |
+//! | `.npy` | NumPy array with two dimensions | dense, no labels |
+//! | `.csv` | numbers, comma-separated | dense, labels where [`ReadOptions::label_column`] says |
+//!
+//! `.gz`, `.bz2` or `.xz` may follow each of them; upper and lower case are the same. Text is read line by line, and no
+//! size that a file declares is believed before as many bytes were read: memory grows with the data.
+//!
+//! [`read_vector`] and [`write_vector`] do the same for vectors, [`shipped()`] lists the data sets inside this crate
+//! and [`Summary`] describes a data set in numbers.
+//!
+//! ```
+//! use danskin_data::{Shipped, Summary};
+//!
+//! let digits = Shipped::find("digits").expect("a shipped data set").load()?;
+//! let summary = Summary::of(&digits);
+//! assert_eq!((summary.rows, summary.columns), (1797, 64));
+//! # Ok::<(), danskin_data::ReadError>(())
+//! ```
+
+mod csv;
+mod error;
+mod npy;
+mod npz;
+mod shipped;
+mod source;
+mod summary;
+mod svmlight;
+mod text;
+mod vector;
+
+use std::io::{BufRead, Cursor, Read, Seek};
+use std::path::Path;
+
+use danskin_core::design::Design;
+
+use error::Fault;
+pub use error::{Place, ReadError, ReadErrorKind};
+pub use shipped::{Shipped, shipped};
+use source::{Compression, Format, Name};
+pub use summary::{Distinct, LabelSummary, Summary};
+pub use vector::{read_vector, write_vector};
+
+/// A design and, where the file has them, its labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// D, n x m, with at least one row.
+    pub design: Design,
+    /// One finite label a row, length n.
+    pub labels: Option<Vec<f64>>,
+}
+
+/// What a file leaves open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The index of the first column in svmlight text. Other formats fix it.
+    pub index_base: IndexBase,
+    /// Number of columns, m. Without it, m is the largest index of svmlight text; other formats state m, and are
+    /// refused where it differs.
+    pub columns: Option<usize>,
+    /// Which column of a CSV holds the labels; a CSV is refused without it. Other formats say it themselves.
+    pub label_column: Option<LabelColumn>,
+}
+
+/// The index of the first column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IndexBase {
+    /// Indices count from 0.
+    Zero,
+    /// Indices count from 1, as the svmlight format asks.
+    #[default]
+    One,
+}
+
+/// Which column of a CSV holds the labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LabelColumn {
+    /// The first.
+    First,
+    /// The last.
+    Last,
+    /// None: all columns belong to the design.
+    Absent,
+}
+
+/// Reads the data set in `path`, in the format that its ending names.
+///
+/// # Errors
+///
+/// [`ReadError`] if the file cannot be read, its ending names no format, its contents break the format, or it has no
+/// rows.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, ReadError> {
+    source::open(path).and_then(|file| load(Name::of(path), file, options)).map_err(|fault| fault.in_file(path))
+}
+
+/// Reads the data set in `input`, whose name is `name`.
+fn load(name: Name, input: impl BufRead + Seek, options: &ReadOptions) -> Result<Dataset, Fault> {
+    let dataset = match name.format.ok_or(ReadErrorKind::UnknownEnding)? {
+        Format::Svmlight => svmlight::read(name.compression.decode(input), options)?,
+        Format::Csv => csv::read(name.compression.decode(input), options)?,
+        Format::Npy => Dataset { design: npy::read_design(name.compression.decode(input))?, labels: None },
+        Format::Npz => Dataset { design: load_npz(name.compression, input)?, labels: None },
+    };
+    if dataset.design.rows() == 0 {
+        return Err(ReadErrorKind::NoRows.into());
+    }
+    match options.columns {
+        Some(expected) if expected != dataset.design.columns() => {
+            Err(ReadErrorKind::ColumnCount { expected, found: dataset.design.columns() }.into())
+        }
+        _ => Ok(dataset),
+    }
+}
+
+/// A zip archive is read from its end, so a compressed one is decompressed into memory first.
+fn load_npz(compression: Compression, input: impl BufRead + Seek) -> Result<Design, Fault> {
+    if compression == Compression::None {
+        return npz::read(input);
+    }
+    let mut archive = Vec::new();
+    compression.decode(input).read_to_end(&mut archive)?;
+    npz::read(Cursor::new(archive))
+}
