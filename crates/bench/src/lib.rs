@@ -1,0 +1,13 @@
+//! Scenarios measured and compared: the estimators chosen at run time, their errors against a reference gradient, their
+//! costs, the rates that theory predicts, and reports of all that as tables, JSON, CSV and plots.
+
+pub mod choice;
+pub mod compare;
+mod fit;
+mod plot;
+pub mod report;
+pub mod table;
+pub mod trajectory;
+
+pub use fit::Line;
+pub use plot::{Against, PlotError};

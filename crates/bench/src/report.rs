@@ -1,0 +1,289 @@
+//! What is written to `report.json` and `report.csv`. Seconds are wall-clock, bytes are beyond problem, x and z.
+
+use danskin::ctx::Cost;
+use danskin::estimator::EstimateError;
+use danskin::linear::{LinearSolve, LinearStatus};
+use danskin::prelude::Gradient;
+use danskin::vector::norm;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use crate::compare::{Comparison, Measure, Row};
+use crate::trajectory::Snapshot;
+
+/// The version of the layout.
+pub const SCHEMA: u32 = 1;
+
+/// A [`Cost`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CostReport {
+    passes: u64,
+    second_order_products: u64,
+    solves: u64,
+    peak_bytes: u64,
+    seconds: f64,
+}
+
+impl From<Cost> for CostReport {
+    fn from(cost: Cost) -> Self {
+        Self {
+            passes: cost.passes,
+            second_order_products: cost.second_order_products,
+            solves: cost.solves,
+            peak_bytes: cost.peak_bytes,
+            seconds: cost.seconds,
+        }
+    }
+}
+
+/// A [`LinearSolve`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LinearReport {
+    method: &'static str,
+    status: &'static str,
+    iterations: usize,
+    relative_residual: f64,
+    positive_definite: bool,
+}
+
+impl From<LinearSolve> for LinearReport {
+    fn from(linear: LinearSolve) -> Self {
+        Self {
+            method: linear.method,
+            status: linear.status.name(),
+            iterations: linear.iterations,
+            relative_residual: linear.residual,
+            positive_definite: linear.positive_definite,
+        }
+    }
+}
+
+/// `"ok"`; `"inexact"` for a gradient whose linear solve ended above its tolerance; else why there is none.
+#[must_use]
+pub fn status<T>(result: &Result<T, EstimateError>, linear: Option<LinearSolve>) -> &'static str {
+    match (result, linear) {
+        (Err(error), _) => error.name(),
+        (Ok(_), Some(linear)) if linear.status != LinearStatus::Converged => "inexact",
+        (Ok(_), _) => "ok",
+    }
+}
+
+/// One estimator in a report of `danskin gradient`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EstimateReport {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    norm: Option<f64>,
+    cost: Option<CostReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linear: Option<LinearReport>,
+}
+
+impl From<&Result<Gradient, EstimateError>> for EstimateReport {
+    fn from(result: &Result<Gradient, EstimateError>) -> Self {
+        let gradient = result.as_ref().ok();
+        let linear = gradient.and_then(|gradient| gradient.linear);
+        Self {
+            status: status(result, linear),
+            message: result.as_ref().err().map(ToString::to_string),
+            norm: gradient.map(|gradient| norm(&gradient.value)),
+            cost: gradient.map(|gradient| gradient.cost.into()),
+            linear: linear.map(Into::into),
+        }
+    }
+}
+
+/// The instance that a report is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Instance {
+    /// The problem's name, as given.
+    pub problem: String,
+    /// The design's file or name, as given.
+    pub design: String,
+    /// n.
+    pub rows: usize,
+    /// m.
+    pub columns: usize,
+    /// Stored entries of D.
+    pub entries: usize,
+    /// The penalty.
+    pub lambda: f64,
+}
+
+/// `report.json` of `danskin gradient`.
+#[derive(Clone, Debug, Serialize)]
+pub struct GradientReport {
+    schema: u32,
+    #[serde(flatten)]
+    instance: Instance,
+    status: &'static str,
+    iterations: usize,
+    step: f64,
+    value: f64,
+    grad_z_norm: f64,
+    cost: CostReport,
+    estimators: BTreeMap<&'static str, EstimateReport>,
+}
+
+impl GradientReport {
+    /// Of one snapshot.
+    #[must_use]
+    pub fn new(instance: Instance, snapshot: &Snapshot) -> Self {
+        let estimators = snapshot.estimates.iter().map(|(kind, gradient)| (kind.name(), gradient.into()));
+        let peak_bytes = snapshot.cost.peak_bytes + snapshot.recorded_bytes;
+        Self {
+            schema: SCHEMA,
+            instance,
+            status: snapshot.status.name(),
+            iterations: snapshot.steps,
+            step: snapshot.step,
+            value: snapshot.value,
+            grad_z_norm: snapshot.residual,
+            cost: snapshot.cost.with_peak_bytes(peak_bytes).into(),
+            estimators: estimators.collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ReferenceReport {
+    status: &'static str,
+    newton_steps: usize,
+    relative_residual: f64,
+    gradient_norm: f64,
+    cost: CostReport,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MeasureReport {
+    status: &'static str,
+    error: Option<f64>,
+    cost: CostReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linear: Option<LinearReport>,
+}
+
+impl From<&Measure> for MeasureReport {
+    fn from(measure: &Measure) -> Self {
+        Self {
+            status: status(&measure.error, measure.linear),
+            error: measure.error.ok(),
+            cost: measure.cost.into(),
+            linear: measure.linear.map(Into::into),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RowReport {
+    iterations: usize,
+    grad_z_norm: f64,
+    estimators: BTreeMap<&'static str, MeasureReport>,
+}
+
+impl From<&Row> for RowReport {
+    fn from(row: &Row) -> Self {
+        let estimators = row.measures.iter().map(|measure| (measure.estimator.name(), measure.into()));
+        Self { iterations: row.steps, grad_z_norm: row.residual, estimators: estimators.collect() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RateReport {
+    fitted: &'static str,
+    slope: f64,
+    ratio_to_analytic: Option<f64>,
+    theory: f64,
+    points: usize,
+    r_squared: f64,
+}
+
+/// `report.json` of `danskin compare`.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompareReport {
+    schema: u32,
+    #[serde(flatten)]
+    instance: Instance,
+    step: f64,
+    setup_passes: u64,
+    reference: ReferenceReport,
+    rows: Vec<RowReport>,
+    fit_from: usize,
+    nominal_kappa: f64,
+    effective_kappa: Option<f64>,
+    rates: BTreeMap<&'static str, RateReport>,
+}
+
+impl CompareReport {
+    /// Of a comparison.
+    #[must_use]
+    pub fn new(instance: Instance, comparison: &Comparison) -> Self {
+        let reference = &comparison.reference;
+        let rates = comparison.rates.iter().map(|rate| {
+            let report = RateReport {
+                fitted: if rate.over_t { "ln(error / t)" } else { "ln(error)" },
+                slope: rate.line.slope,
+                ratio_to_analytic: rate.ratio,
+                theory: rate.expected,
+                points: rate.line.points,
+                r_squared: rate.line.r_squared,
+            };
+            (rate.estimator.name(), report)
+        });
+        Self {
+            schema: SCHEMA,
+            instance,
+            step: comparison.step,
+            setup_passes: comparison.setup_passes,
+            reference: ReferenceReport {
+                status: reference.status.name(),
+                newton_steps: reference.steps,
+                relative_residual: reference.relative_residual,
+                gradient_norm: norm(&reference.gradient),
+                cost: reference.cost.into(),
+            },
+            rows: comparison.rows.iter().map(Into::into).collect(),
+            fit_from: comparison.fit_from,
+            nominal_kappa: comparison.nominal_kappa,
+            effective_kappa: comparison.effective_kappa(),
+            rates: rates.collect(),
+        }
+    }
+}
+
+/// A line of `report.csv`: one estimator at one t.
+#[derive(Clone, Debug, Serialize)]
+struct CsvLine {
+    iterations: usize,
+    estimator: &'static str,
+    status: &'static str,
+    error: Option<f64>,
+    seconds: f64,
+    passes: u64,
+    peak_bytes: u64,
+}
+
+/// `report.csv` of `danskin compare`.
+///
+/// # Errors
+///
+/// Those of the csv library.
+pub fn csv(comparison: &Comparison) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in &comparison.rows {
+        for measure in &row.measures {
+            writer.serialize(CsvLine {
+                iterations: row.steps,
+                estimator: measure.estimator.name(),
+                status: status(&measure.error, measure.linear),
+                error: measure.error.ok(),
+                seconds: measure.cost.seconds,
+                passes: measure.cost.passes,
+                peak_bytes: measure.cost.peak_bytes,
+            })?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
