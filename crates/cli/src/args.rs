@@ -1,0 +1,320 @@
+//! The command line.
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use danskin::problem::loss::Power;
+use danskin::solver::StepSize;
+use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, UnknownName};
+use danskin_data::{IndexBase, LabelColumn};
+
+const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
+    2 bad input, said in one line before any work; 3 an estimator that was asked for failed (the others are written, \
+    report.json says why); 130 interrupted.";
+
+/// Gradients of functions defined as a minimum, l(x) = min_z L(z, x), by three estimators on one trajectory:
+/// analytic (g1), automatic (g2) and implicit (g3).
+///
+/// Without a subcommand, `danskin compare` runs on the shipped data.
+#[derive(Debug, Parser)]
+#[command(name = "danskin", version, after_help = EXIT_CODES, allow_negative_numbers = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Threads to use; all cores if absent. Results are the same at every number.
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroU16>,
+    /// Print no progress bars and no notes; tables and errors are still printed.
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compute z_T and the gradients of l at x, and write them as .npy files.
+    #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
+    Gradient(GradientArgs),
+    /// Compare the errors and costs of the estimators over a number of iterations.
+    #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
+    Compare(CompareArgs),
+    /// List the data sets shipped with danskin, or describe one or a file.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// L(z, x) = sum_i phi((D z)_i, x_i) + lambda/2 ‖z‖²; x are the targets.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProblemArgs {
+    /// The targets x: a .npy or text file of n numbers, taken as they are. Without it, x are the design's labels.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets: Option<PathBuf>,
+    /// For logistic labels that are not -1 and +1: this label is +1, all others are -1.
+    #[arg(long, value_name = "LABEL", conflicts_with = "targets")]
+    pub(crate) positive: Option<f64>,
+    /// Index of the first column in svmlight text.
+    #[arg(long, value_name = "0|1", default_value = "1")]
+    pub(crate) index_base: Base,
+    /// Number of columns of an svmlight file; the largest index if absent.
+    #[arg(long, value_name = "M")]
+    pub(crate) columns: Option<usize>,
+    /// Where a CSV has its labels.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) label_column: Option<Labels>,
+    /// z_0: a .npy or text file of m numbers; 0 if absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) initial: Option<PathBuf>,
+}
+
+/// How z and the gradients are computed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MethodArgs {
+    /// The inner solver: gd, gradient descent.
+    #[arg(long, value_name = "NAME", default_value = "gd")]
+    pub(crate) solver: SolverName,
+    /// Step of gradient descent: a number above 0, or auto for 1/L with L estimated.
+    #[arg(long, value_name = "F|auto", default_value = "auto", value_parser = step)]
+    pub(crate) step: StepSize,
+    /// Stop as soon as ‖grad_z‖ is at most F times that at z_0.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    pub(crate) tolerance: Option<f64>,
+    /// Estimators to compute: all, or some of analytic,automatic,implicit.
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    pub(crate) estimator: Estimators,
+    /// Automatic differentiation backwards over a tape, or forwards with n tangents: reverse or forward.
+    #[arg(long, value_name = "MODE", default_value_t = Mode::Reverse)]
+    pub(crate) mode: Mode,
+    /// How the implicit estimator solves its linear system: auto, cg or dense.
+    #[arg(long, value_name = "NAME", default_value_t = LinearMethod::Auto)]
+    pub(crate) linear_solver: LinearMethod,
+    /// Relative residual asked of that system.
+    #[arg(long, value_name = "F", default_value = "1e-12", value_parser = not_negative)]
+    pub(crate) linear_tolerance: f64,
+}
+
+impl MethodArgs {
+    pub(crate) fn choices(&self) -> Choices {
+        Choices {
+            step: self.step,
+            estimators: self.estimator.0.clone(),
+            mode: self.mode,
+            linear: self.linear_solver,
+            linear_tolerance: self.linear_tolerance,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GradientArgs {
+    /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) problem: ProblemName,
+    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
+    /// shipped set.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) design: PathBuf,
+    /// The penalty, at least 0.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    #[arg(required_unless_present = "condition", conflicts_with = "condition")]
+    pub(crate) lambda: Option<f64>,
+    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1.
+    #[arg(long, value_name = "F", value_parser = condition)]
+    pub(crate) condition: Option<f64>,
+    #[command(flatten)]
+    pub(crate) inputs: ProblemArgs,
+    /// Steps T; with --tolerance, at the most.
+    #[arg(long, value_name = "T")]
+    pub(crate) iterations: usize,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    /// Folder for z.npy, one .npy a gradient, and report.json; made if missing, files of these names are replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct CompareArgs {
+    /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
+    #[arg(long, value_name = "NAME", default_value = "logistic")]
+    pub(crate) problem: ProblemName,
+    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
+    /// shipped set.
+    #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
+    pub(crate) design: PathBuf,
+    /// The penalty, at least 0.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    #[arg(conflicts_with = "condition")]
+    pub(crate) lambda: Option<f64>,
+    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1. 100 if neither is given.
+    #[arg(long, value_name = "F", value_parser = condition)]
+    pub(crate) condition: Option<f64>,
+    #[command(flatten)]
+    pub(crate) inputs: ProblemArgs,
+    /// The numbers of steps to look at, in any order; rates are fitted over the upper half.
+    #[arg(long, value_name = "T,T,...", value_delimiter = ',')]
+    #[arg(default_value = "10,20,50,100,150,200,225,250,275,300,325,350,375,400")]
+    pub(crate) iterations: Vec<usize>,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    /// Folder for report.json, report.csv and the plots; made if missing, files of these names are replaced.
+    #[arg(long, value_name = "DIR", default_value = "danskin-compare")]
+    pub(crate) output: PathBuf,
+}
+
+impl CompareArgs {
+    pub(crate) fn default_values() -> Self {
+        Self::parse_from(["compare"])
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// List the data sets shipped with danskin.
+    List,
+    /// Rows, columns, entries, values and labels of a shipped set or a file.
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// A shipped set's name, or a file.
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) name: PathBuf,
+    /// Index of the first column in svmlight text.
+    #[arg(long, value_name = "0|1", default_value = "1")]
+    pub(crate) index_base: Base,
+    /// Number of columns of an svmlight file; the largest index if absent.
+    #[arg(long, value_name = "M")]
+    pub(crate) columns: Option<usize>,
+    /// Where a CSV has its labels.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) label_column: Option<Labels>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SolverName {
+    Gd,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Base {
+    #[value(name = "0")]
+    Zero,
+    #[value(name = "1")]
+    One,
+}
+
+impl From<Base> for IndexBase {
+    fn from(base: Base) -> Self {
+        match base {
+            Base::Zero => Self::Zero,
+            Base::One => Self::One,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Labels {
+    First,
+    Last,
+    Absent,
+}
+
+impl From<Labels> for LabelColumn {
+    fn from(labels: Labels) -> Self {
+        match labels {
+            Labels::First => Self::First,
+            Labels::Last => Self::Last,
+            Labels::Absent => Self::Absent,
+        }
+    }
+}
+
+/// The loss, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ProblemName {
+    Ridge,
+    Logistic,
+    Power(Power),
+}
+
+impl fmt::Display for ProblemName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ridge => f.write_str("ridge"),
+            Self::Logistic => f.write_str("logistic"),
+            Self::Power(power) => write!(f, "pnorm:{}", power.exponent()),
+        }
+    }
+}
+
+impl FromStr for ProblemName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "ridge" => Ok(Self::Ridge),
+            None if text == "logistic" => Ok(Self::Logistic),
+            Some(("pnorm", exponent)) => {
+                let exponent = exponent.parse().map_err(|_| format!("exponent {exponent:?}, expected a number"))?;
+                Power::new(exponent).map(Self::Power).map_err(|error| error.to_string())
+            }
+            _ => Err("expected ridge, logistic or pnorm:P".to_owned()),
+        }
+    }
+}
+
+/// A list of estimators, each once, in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct Estimators(Vec<EstimatorKind>);
+
+impl FromStr for Estimators {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        if text == "all" {
+            return Ok(Self(EstimatorKind::ALL.to_vec()));
+        }
+        let mut kinds = text.split(',').map(str::parse).collect::<Result<Vec<EstimatorKind>, _>>()?;
+        kinds.sort_unstable();
+        kinds.dedup();
+        Ok(Self(kinds))
+    }
+}
+
+fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() && fits(*value))
+        .ok_or_else(|| format!("expected {expected}"))
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "a finite number at least 0", |value| value >= 0.0)
+}
+
+fn condition(text: &str) -> Result<f64, String> {
+    number(text, "a finite number above 1", |value| value > 1.0)
+}
+
+fn step(text: &str) -> Result<StepSize, String> {
+    if text == "auto" {
+        return Ok(StepSize::Auto);
+    }
+    number(text, "auto or a finite number above 0", |value| value > 0.0).map(StepSize::Fixed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+        assert_eq!(CompareArgs::default_values().iterations.len(), 14);
+    }
+}

@@ -1,0 +1,99 @@
+//! `danskin compare`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use danskin::solve::Status;
+use danskin::vector::norm;
+use danskin_bench::Against;
+use danskin_bench::compare::{CompareError, Comparison, Law, Settings, compare};
+use danskin_bench::report::{self, CompareReport, Instance};
+
+use crate::args::{CompareArgs, ProblemName};
+use crate::failure::{ESTIMATOR_FAILED, Failure};
+use crate::input::{self, Penalty};
+use crate::output::{Folder, print};
+use crate::progress;
+
+/// L / lambda where neither is given.
+const CONDITION: f64 = 100.0;
+
+pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices());
+    let penalty = match args.lambda {
+        Some(lambda) => Penalty::Lambda(lambda),
+        None => Penalty::Condition(args.condition.unwrap_or(CONDITION)),
+    };
+    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
+    let folder = Folder::open(&args.output)?;
+
+    let quadratic = match args.problem {
+        ProblemName::Ridge => true,
+        ProblemName::Power(power) => power.exponent() == 2.0,
+        ProblemName::Logistic => false,
+    };
+    let settings = Settings {
+        initial: input.initial.as_deref(),
+        choices,
+        iterations: args.iterations.clone(),
+        tolerance: args.method.tolerance,
+        law: if quadratic { Law::Quadratic } else { Law::StronglyConvex },
+    };
+    let found = compare(input.problem.as_ref(), &input.x, &settings, &mut ctx);
+    drop(ctx);
+    let comparison = found.map_err(|error| match error {
+        CompareError::Interrupted => Failure::Interrupted,
+        CompareError::Solve(error) => error.into(),
+        CompareError::NoIterations => Failure::Input(error.into()),
+        error => Failure::Solve(error.into()),
+    })?;
+    progress::check_interrupt()?;
+
+    print(&heading(&input.instance, &comparison))?;
+    print(&comparison.table())?;
+    let files = write(&folder, input.instance, &comparison)?;
+    if !quiet {
+        print(&format!("\nwritten to {}: {}\n", args.output.display(), files.join(", ")))?;
+    }
+    let failed = comparison.rows.iter().flat_map(|row| &row.measures).any(|measure| measure.error.is_err());
+    Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn heading(instance: &Instance, comparison: &Comparison) -> String {
+    let reference = &comparison.reference;
+    let Instance { problem, design, rows, columns, entries, lambda } = instance;
+    let shipped = if danskin_data::Shipped::find(design).is_some() { " (shipped with danskin)" } else { "" };
+    let doubt = if reference.status == Status::Converged { "" } else { ": not converged, errors below are doubtful" };
+    format!(
+        "{problem} on {design}{shipped}: {rows} rows, {columns} columns, {entries} entries\n\
+         lambda {lambda:.6e}, step {:.6e} ({} passes to choose it)\n\
+         g* by g3 after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}\n\
+         errors are ‖g - g*‖; seconds, passes over D and memory are those of z_t and the gradient together\n\n",
+        comparison.step,
+        comparison.setup_passes,
+        reference.steps,
+        reference.relative_residual,
+        norm(&reference.gradient),
+    )
+}
+
+/// Writes the reports and plots, and returns their names.
+fn write(folder: &Folder, instance: Instance, comparison: &Comparison) -> Result<Vec<String>, Failure> {
+    let title = format!("{} on {}, lambda = {:.4}", instance.problem, instance.design, instance.lambda);
+    folder.write_report(&CompareReport::new(instance, comparison))?;
+    let csv = report::csv(comparison).context("report.csv").map_err(Failure::Output)?;
+    folder.write("report.csv", |out| out.write_all(csv.as_bytes()))?;
+    let mut files = vec!["report.json".to_owned(), "report.csv".to_owned()];
+    for against in Against::ALL {
+        let file = format!("error-{}.svg", against.name());
+        match comparison.plot(against, &title) {
+            Ok(svg) => {
+                folder.write(&file, |out| out.write_all(svg.as_bytes()))?;
+                files.push(file);
+            }
+            Err(danskin_bench::PlotError::NothingToDraw) => folder.remove(&file)?,
+            Err(error) => return Err(Failure::Output(anyhow::Error::new(error).context(file))),
+        }
+    }
+    Ok(files)
+}

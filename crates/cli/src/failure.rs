@@ -1,0 +1,55 @@
+//! How a command fails, and the exit code that says so.
+
+use std::process::ExitCode;
+
+use danskin::solve::SolveError;
+use thiserror::Error;
+
+/// Why there is no result.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// Exit code 1.
+    #[error("{0:#}")]
+    Output(anyhow::Error),
+    /// Exit code 2.
+    #[error("{0:#}")]
+    Input(anyhow::Error),
+    /// Exit code 3.
+    #[error("{0:#}")]
+    Solve(anyhow::Error),
+    /// Exit code 130, as shells report an interrupt.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Exit code of a run whose results are there but for an estimator that failed.
+pub(crate) const ESTIMATOR_FAILED: u8 = 3;
+
+impl From<SolveError> for Failure {
+    fn from(error: SolveError) -> Self {
+        match error {
+            SolveError::Length { .. }
+            | SolveError::NotFinite { .. }
+            | SolveError::InvalidStep { .. }
+            | SolveError::InvalidTolerance { .. } => Self::Input(error.into()),
+            _ => Self::Solve(error.into()),
+        }
+    }
+}
+
+/// Says on one line of stderr what failed, and returns the exit code.
+pub(crate) fn code(result: Result<ExitCode, Failure>) -> ExitCode {
+    let failure = match result {
+        Ok(code) => return code,
+        Err(failure) => failure,
+    };
+    let line = failure.to_string().replace(['\n', '\r'], " ");
+    // Nothing is left to be done where stderr is closed.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("danskin: {line}\n").as_bytes());
+    ExitCode::from(match failure {
+        Failure::Output(_) => 1,
+        Failure::Input(_) => 2,
+        Failure::Solve(_) => ESTIMATOR_FAILED,
+        Failure::Interrupted => 130,
+    })
+}

@@ -1,0 +1,70 @@
+//! `danskin gradient`.
+
+use std::process::ExitCode;
+
+use danskin::solve::{Status, Stop};
+use danskin_bench::report::GradientReport;
+use danskin_bench::trajectory::trajectory;
+use danskin_data::write_vector;
+
+use crate::args::GradientArgs;
+use crate::failure::{ESTIMATOR_FAILED, Failure};
+use crate::input::{self, Penalty};
+use crate::output::{Folder, print};
+use crate::progress;
+
+pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices());
+    let penalty = match (args.lambda, args.condition) {
+        (Some(lambda), _) => Penalty::Lambda(lambda),
+        (None, Some(condition)) => Penalty::Condition(condition),
+        (None, None) => unreachable!("clap asks for one of the two"),
+    };
+    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
+    let folder = Folder::open(&args.output)?;
+
+    let stop = match args.method.tolerance {
+        Some(tolerance) => Stop::tolerance(tolerance).within(args.iterations),
+        None => Stop::steps(args.iterations),
+    };
+    let initial = input.initial.as_deref();
+    let mut snapshots = trajectory(input.problem.as_ref(), &input.x, initial, &choices, &[stop], &mut ctx)?;
+    drop(ctx);
+    progress::check_interrupt()?;
+    // One stop gives one snapshot.
+    let snapshot = snapshots.remove(0);
+
+    let mut failed = Vec::new();
+    for (kind, gradient) in &snapshot.estimates {
+        let file = format!("{kind}.npy");
+        match gradient {
+            Ok(gradient) => folder.write(&file, |out| write_vector(out, &gradient.value))?,
+            Err(error) => {
+                folder.remove(&file)?;
+                failed.push(format!("{kind}: {error}"));
+            }
+        }
+    }
+    if snapshot.status == Status::Diverged {
+        folder.remove("z.npy")?;
+    } else {
+        folder.write("z.npy", |out| write_vector(out, &snapshot.z))?;
+    }
+    folder.write_report(&GradientReport::new(input.instance, &snapshot))?;
+    if !quiet {
+        print(&format!(
+            "{} after {} steps of {:e}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
+            snapshot.status.name(),
+            snapshot.steps,
+            snapshot.step,
+            snapshot.value,
+            snapshot.residual,
+            args.output.display()
+        ))?;
+    }
+    if failed.is_empty() && snapshot.status != Status::Diverged {
+        return Ok(ExitCode::SUCCESS);
+    }
+    failed.iter().for_each(|line| eprintln!("danskin: {line}"));
+    Ok(ExitCode::from(ESTIMATOR_FAILED))
+}

@@ -1,0 +1,163 @@
+//! From the command line to a problem: files are read and checked before any work.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, ensure};
+use danskin::ctx::Ctx;
+use danskin::design::Design;
+use danskin::prelude::{AssembleHessian, DenseCholesky, Glm, Logistic, Loss, Point, Squared};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
+use danskin_bench::report::Instance;
+use danskin_data::{Dataset, ReadError, ReadOptions, Shipped, read_vector};
+
+use crate::args::{ProblemArgs, ProblemName};
+use crate::failure::Failure;
+use crate::progress::check_interrupt;
+
+/// The penalty: given, or to be chosen by the condition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Penalty {
+    Lambda(f64),
+    /// L / lambda.
+    Condition(f64),
+}
+
+/// A problem and where to start.
+pub(crate) struct Input {
+    pub(crate) problem: Box<AnyProblem>,
+    pub(crate) x: Vec<f64>,
+    pub(crate) initial: Option<Vec<f64>>,
+    pub(crate) instance: Instance,
+}
+
+/// A shipped set by its name, else a file.
+pub(crate) fn read_design(name: &Path, options: &ReadOptions) -> Result<Dataset, ReadError> {
+    match name.to_str().and_then(Shipped::find) {
+        Some(shipped) => shipped.load(),
+        None => danskin_data::read(name, options),
+    }
+}
+
+/// Reads and checks everything that the command line names.
+pub(crate) fn read(
+    name: ProblemName,
+    design: &Path,
+    penalty: Penalty,
+    args: &ProblemArgs,
+    choices: &Choices,
+    ctx: &mut Ctx,
+) -> Result<Input, Failure> {
+    let input = read_unchecked(name, design, penalty, args, choices, ctx);
+    check_interrupt()?;
+    input.map_err(Failure::Input)
+}
+
+fn read_unchecked(
+    name: ProblemName,
+    path: &Path,
+    penalty: Penalty,
+    args: &ProblemArgs,
+    choices: &Choices,
+    ctx: &mut Ctx,
+) -> anyhow::Result<Input> {
+    let options = ReadOptions {
+        index_base: args.index_base.into(),
+        columns: args.columns,
+        label_column: args.label_column.map(Into::into),
+    };
+    let Dataset { design, labels } = read_design(path, &options)?;
+    let x = targets(name, path, &design, labels, args)?;
+    let initial = match &args.initial {
+        Some(file) => Some(vector(file, "columns", design.columns())?),
+        None => None,
+    };
+    let factorises = choices.linear == LinearMethod::Dense && choices.estimators.contains(&EstimatorKind::Implicit);
+    ensure!(
+        !factorises || DenseCholesky::default().fits(design.columns()),
+        "--linear-solver dense needs {} bytes for {} columns, more than it may use: take cg",
+        DenseCholesky::bytes(design.columns()),
+        design.columns()
+    );
+    let start = initial.clone().unwrap_or_else(|| vec![0.0; design.columns()]);
+    let design = Arc::new(design);
+    let (problem, lambda) = match name {
+        ProblemName::Ridge => build(&design, Squared, penalty, &start, &x, ctx),
+        ProblemName::Logistic => build(&design, Logistic, penalty, &start, &x, ctx),
+        ProblemName::Power(power) => build(&design, power, penalty, &start, &x, ctx),
+    }?;
+    let instance = Instance {
+        problem: name.to_string(),
+        design: path.display().to_string(),
+        rows: design.rows(),
+        columns: design.columns(),
+        entries: design.entries(),
+        lambda,
+    };
+    Ok(Input { problem, x, initial, instance })
+}
+
+fn build<L: Loss + Copy + 'static>(
+    design: &Arc<Design>,
+    loss: L,
+    penalty: Penalty,
+    start: &[f64],
+    x: &[f64],
+    ctx: &mut Ctx,
+) -> anyhow::Result<(Box<dyn AssembleHessian>, f64)> {
+    let lambda = match penalty {
+        Penalty::Lambda(lambda) => lambda,
+        Penalty::Condition(condition) => {
+            let unpenalised = Glm::new(Arc::clone(design), loss, 0.0)?;
+            let smoothness = unpenalised.loss_smoothness(Point::new(start, x), ctx);
+            // L = smoothness + lambda = condition * lambda.
+            let smoothness = smoothness.context("--condition: the loss knows no bound on its curvature here")?;
+            smoothness / (condition - 1.0)
+        }
+    };
+    Ok((Box::new(Glm::new(Arc::clone(design), loss, lambda)?), lambda))
+}
+
+fn vector(file: &Path, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
+    let vector = read_vector(file)?;
+    ensure!(
+        vector.len() == expected,
+        "{}: {} numbers, expected {expected}, one for each of the design's {what}",
+        file.display(),
+        vector.len()
+    );
+    Ok(vector)
+}
+
+fn targets(
+    name: ProblemName,
+    path: &Path,
+    design: &Design,
+    labels: Option<Vec<f64>>,
+    args: &ProblemArgs,
+) -> anyhow::Result<Vec<f64>> {
+    let logistic = matches!(name, ProblemName::Logistic);
+    ensure!(args.positive.is_none() || logistic, "--positive is for logistic labels, the problem is {name}");
+    if let Some(file) = &args.targets {
+        return vector(file, "rows", design.rows());
+    }
+    let labels = labels.ok_or_else(|| anyhow!("{}: no labels in it: give --targets", path.display()))?;
+    match args.positive {
+        Some(positive) => {
+            ensure!(labels.contains(&positive), "{}: no label is {positive} (--positive)", path.display());
+            Ok(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect())
+        }
+        None => {
+            let other = labels.iter().position(|label| logistic && label.abs() != 1.0);
+            match other {
+                Some(row) => Err(anyhow!(
+                    "{}: the label of row {row} (from 0) is {}, logistic expects -1 and +1: \
+                     say which label is +1 by --positive, or give --targets",
+                    path.display(),
+                    labels[row]
+                )),
+                None => Ok(labels),
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `danskin`: gradients of functions defined as a minimum, on files.
+//!
+//! Exit codes: 0 done, the iteration cap included; 1 an output failed; 2 bad input or an unsupported pair; 3 an estimator
+//! that was asked for failed; 130 interrupted.
+
+mod args;
+mod compare;
+mod data;
+mod failure;
+mod gradient;
+mod input;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Args, Command, CompareArgs};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() => return refused(&error),
+        Err(error) => return failure::code(output::print(&error.render().to_string()).map(|()| ExitCode::SUCCESS)),
+    };
+    failure::code(run(args))
+}
+
+fn run(args: Args) -> Result<ExitCode, Failure> {
+    progress::catch_interrupts();
+    if let Some(threads) = args.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get().into());
+        pool.build_global().map_err(|error| Failure::Input(error.into()))?;
+    }
+    match args.command {
+        Some(Command::Gradient(command)) => gradient::run(&command, args.quiet),
+        Some(Command::Compare(command)) => compare::run(&command, args.quiet),
+        Some(Command::Data(command)) => data::run(&command),
+        None => {
+            output::print("danskin compare, with its defaults; `danskin --help` tells what else there is\n")?;
+            compare::run(&CompareArgs::default_values(), args.quiet)
+        }
+    }
+}
+
+/// What clap found wrong, on one line.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let reason = match error.kind() {
+        // Clap shows the help text for these; the line says what is missing.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "expected a subcommand: see `danskin --help`".to_owned(),
+        _ => {
+            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+            lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
+        }
+    };
+    failure::code(Err(Failure::Input(anyhow::Error::msg(reason))))
+}

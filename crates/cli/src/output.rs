@@ -1,0 +1,100 @@
+//! Files that appear whole or not at all: written under a temporary name beside their own, then renamed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::NamedTempFile;
+
+use crate::failure::Failure;
+
+/// Prints to stdout. A reader that closed the pipe has seen enough: that is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Output(anyhow::Error::new(error).context("stdout")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The folder that `--output` names.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    made: bool,
+}
+
+impl Folder {
+    /// The folder at `path`, made if it is missing. Done before the work, so that what cannot be written is said early.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let made = !path.exists();
+        fs::create_dir_all(path)
+            .and_then(|()| tempfile::tempfile_in(path).map(drop))
+            .with_context(|| format!("--output {}", path.display()))
+            .map_err(Failure::Output)?;
+        Ok(Self { path: path.to_owned(), made })
+    }
+
+    /// Writes the file `name` by `write`.
+    pub(crate) fn write(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        let written = || -> io::Result<()> {
+            let mut file = NamedTempFile::new_in(&self.path)?;
+            let mut buffered = io::BufWriter::new(file.as_file_mut());
+            write(&mut buffered)?;
+            buffered.flush()?;
+            drop(buffered);
+            readable(file.as_file())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        written().with_context(|| path.display().to_string()).map_err(Failure::Output)
+    }
+
+    /// Writes `report.json`.
+    pub(crate) fn write_report(&self, report: &impl serde::Serialize) -> Result<(), Failure> {
+        self.write("report.json", |out| {
+            serde_json::to_writer_pretty(&mut *out, report)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Removes the file `name` that an earlier run may have left: it would pass for a result of this one.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Failure::Output(anyhow::Error::new(error).context(path.display().to_string())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Folder {
+    /// A folder made for results that never came is taken away again; one that holds anything stays.
+    fn drop(&mut self) {
+        if self.made {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+/// Temporary files are private; results get the permissions that other files get.
+#[cfg(unix)]
+fn readable(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! `danskin gradient` as a program: files out, exit codes, and one line for whatever is wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use danskin_data::read_vector;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// D = [[1, 2], [0, 3], [1, 0]], labels 1, -1, 1.
+const SVM: &str = "1 1:1 2:2\n-1 2:3\n1 1:1\n";
+
+struct Workplace {
+    dir: TempDir,
+}
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Workplace {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("d.svm"), SVM).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        fs::write(self.path(name), bytes).unwrap();
+        self
+    }
+
+    /// Runs `danskin` with the words of `arguments`.
+    fn run(&self, arguments: &str) -> Ran {
+        let mut command = Command::cargo_bin("danskin").unwrap();
+        let output = command.current_dir(self.dir.path()).args(arguments.split_whitespace()).output().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn vector(&self, name: &str) -> Vec<f64> {
+        read_vector(&self.path(name)).unwrap()
+    }
+
+    fn report(&self, folder: &str) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.path(folder).join("report.json")).unwrap()).unwrap()
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The largest difference of two vectors.
+fn apart(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+const ALL: [&str; 5] = ["analytic.npy", "automatic.npy", "implicit.npy", "report.json", "z.npy"];
+
+#[test]
+fn everything_is_written_and_right() {
+    let work = Workplace::new();
+    let ran = work.run("gradient --problem ridge --design d.svm --lambda 1 --step 0.05 --iterations 300 --output out");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(names(&work.path("out")), ALL);
+    // (D^T D + I) z = D^T x: [[3, 2], [2, 14]] z = [2, -1]; the gradient is x - D z.
+    let z = [30.0 / 38.0, -7.0 / 38.0];
+    let gradient = [1.0 - z[0] - 2.0 * z[1], -1.0 - 3.0 * z[1], 1.0 - z[0]];
+    assert!(apart(&work.vector("out/z.npy"), &z) < 1e-14);
+    for name in &ALL[..3] {
+        assert!(apart(&work.vector(&format!("out/{name}")), &gradient) < 1e-14, "{name}");
+    }
+    let report = work.report("out");
+    assert_eq!(
+        (&report["schema"], &report["status"], &report["iterations"]),
+        (&1.into(), &"steps-taken".into(), &300.into())
+    );
+    assert_eq!((&report["step"], &report["rows"], &report["lambda"]), (&0.05.into(), &3.into(), &1.0.into()));
+    assert!((report["value"].as_f64().unwrap() - 0.5 * (gradient[0] - gradient[1] + gradient[2])).abs() < 1e-14);
+    assert!(report["grad_z_norm"].as_f64().unwrap() < 1e-13);
+    let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+    for kind in ["analytic", "automatic", "implicit"] {
+        let estimator = &report["estimators"][kind];
+        assert_eq!(estimator["status"], "ok");
+        assert!((estimator["norm"].as_f64().unwrap() - norm).abs() < 1e-14);
+    }
+    assert_eq!(report["estimators"]["automatic"]["cost"]["passes"], 300);
+    assert_eq!(report["estimators"]["implicit"]["linear"]["method"], "dense");
+    assert_eq!(report["cost"]["passes"], 301);
+}
+
+#[test]
+fn forward_mode_and_every_linear_solver_agree() {
+    let work = Workplace::new();
+    let base = "gradient --problem logistic --design d.svm --lambda 0.5 --iterations 7";
+    assert_eq!(work.run(&format!("{base} --output reverse --linear-solver cg")).code, 0);
+    assert_eq!(work.run(&format!("{base} --output forward --mode forward --linear-solver dense")).code, 0);
+    for name in ["z.npy", "analytic.npy"] {
+        assert_eq!(work.vector(&format!("reverse/{name}")), work.vector(&format!("forward/{name}")));
+    }
+    for name in ["automatic.npy", "implicit.npy"] {
+        let (a, b) = (work.vector(&format!("reverse/{name}")), work.vector(&format!("forward/{name}")));
+        assert!(apart(&a, &b) < 1e-14, "{name}: {a:?} {b:?}");
+    }
+    assert_eq!(work.report("reverse")["estimators"]["implicit"]["linear"]["method"], "cg");
+}
+
+#[test]
+fn a_tolerance_and_a_cap() {
+    let work = Workplace::new();
+    let base = "gradient --problem ridge --design d.svm --lambda 1 --tolerance 1e-6";
+    assert_eq!(work.run(&format!("{base} --iterations 10000 --output met")).code, 0);
+    let met = work.report("met");
+    assert_eq!(met["status"], "converged");
+    let steps = met["iterations"].as_u64().unwrap();
+    assert!(steps > 1 && steps < 1000);
+    assert_eq!(work.run(&format!("{base} --iterations 2 --output cap")).code, 0);
+    assert_eq!(
+        (&work.report("cap")["status"], &work.report("cap")["iterations"]),
+        (&"iteration-cap".into(), &2.into())
+    );
+}
+
+#[test]
+fn zero_steps_stay_at_the_start() {
+    let work = Workplace::new();
+    work.write("z0.txt", "0.5\n-0.25\n").write("x.txt", "1, 2.5, -3");
+    let ran = work.run(
+        "gradient --problem pnorm:2.5 --design d.svm --targets x.txt --initial z0.txt --lambda 0 --iterations 0 \
+         --estimator analytic --output out",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(work.vector("out/z.npy"), [0.5, -0.25]);
+    assert_eq!(names(&work.path("out")), ["analytic.npy", "report.json", "z.npy"]);
+    // u = D z = (0, -0.75, 0.5); the gradient is -sign(u - x) |u - x|^1.5.
+    let expected = [1.0, 3.25f64.powf(1.5), -(3.5f64.powf(1.5))];
+    assert!(apart(&work.vector("out/analytic.npy"), &expected) < 1e-14);
+}
+
+#[test]
+fn results_are_the_same_bits_at_every_thread_count() {
+    let work = Workplace::new();
+    let base = "gradient --problem logistic --design debian_small --condition 100 --iterations 20";
+    for threads in [1, 2, 3] {
+        assert_eq!(work.run(&format!("{base} --threads {threads} --output t{threads}")).code, 0);
+    }
+    for name in &ALL[..3] {
+        let bits = |threads: usize| fs::read(work.path(&format!("t{threads}")).join(name)).unwrap();
+        assert!(bits(1) == bits(2) && bits(1) == bits(3), "{name}");
+    }
+}
+
+#[test]
+fn labels_become_targets() {
+    let work = Workplace::new();
+    let base = "gradient --iterations 0 --lambda 1 --estimator analytic --output out --problem";
+    work.write("three.svm", "3 1:1\n5 1:1\n3 2:1\n");
+    // At z = 0 the gradient of ridge is x itself.
+    assert_eq!(work.run(&format!("{base} ridge --design three.svm")).code, 0);
+    assert_eq!(work.vector("out/analytic.npy"), [3.0, 5.0, 3.0]);
+    let refused = work.run(&format!("{base} logistic --design three.svm"));
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("--positive") && refused.stderr.contains("row 0 (from 0) is 3"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(work.run(&format!("{base} logistic --design three.svm --positive 5")).code, 0);
+    assert_eq!(work.run(&format!("{base} logistic --design three.svm --positive 4")).code, 2);
+    assert_eq!(work.run(&format!("{base} ridge --design three.svm --positive 5")).code, 2);
+    // One class is enough to go on.
+    work.write("one.svm", "1 1:1\n1 2:1\n");
+    assert_eq!(work.run(&format!("{base} logistic --design one.svm")).code, 0);
+    // Targets are taken as they are, zeros included.
+    work.write("x.txt", "0 0.5 -7");
+    assert_eq!(work.run(&format!("{base} logistic --design three.svm --targets x.txt")).code, 0);
+}
+
+#[test]
+fn designs_of_every_shape() {
+    let work = Workplace::new();
+    for (name, text, flags) in [
+        ("wide.svm", "1 5:1 9:2\n-1 1:3\n", ""),
+        ("row.svm", "1 1:2 3:-1\n", ""),
+        ("column.svm", "1 1:2\n-1 1:1\n1 1:0.5\n", ""),
+        ("empty_row.svm", "1 2:2\n-1\n1 3:0.5\n", ""),
+        ("empty_column.svm", "1 1:2\n-1 1:1\n", "--columns 4"),
+        ("base0.svm", "1 0:2 1:1\n-1 1:1\n", "--index-base 0"),
+        ("dense.csv", "1,0.5,1\n-1,2,-1\n0,0,1\n", "--label-column last"),
+    ] {
+        work.write(name, text);
+        for problem in ["ridge", "logistic", "pnorm:4"] {
+            let ran = work.run(&format!(
+                "gradient --problem {problem} --design {name} {flags} --lambda 0.1 --tolerance 1e-11 \
+                 --iterations 1000000 --output out"
+            ));
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{name} {problem}");
+            let kinds = ["analytic", "automatic", "implicit"];
+            let [g1, g2, g3] = kinds.map(|kind| work.vector(&format!("out/{kind}.npy")));
+            assert!(apart(&g1, &g3) < 1e-9 && apart(&g2, &g3) < 1e-12, "{name} {problem}: {g1:?} {g2:?} {g3:?}");
+        }
+    }
+}
+
+#[test]
+fn a_singular_hessian_is_said_and_the_others_are_written() {
+    let work = Workplace::new();
+    work.write("wide.svm", "1 1:1 2:1\n-1 3:3\n");
+    let base = "gradient --problem ridge --design wide.svm --iterations 5 --output out";
+    assert_eq!(work.run(&format!("{base} --lambda 1")).code, 0);
+    let ran = work.run(&format!("{base} --lambda 0"));
+    assert_eq!(ran.code, 3);
+    assert_eq!(ran.stderr.lines().count(), 1);
+    assert!(ran.stderr.contains("implicit") && ran.stderr.contains("singular"), "{}", ran.stderr);
+    // The file of the run before is gone: it would pass for a result of this one.
+    assert_eq!(names(&work.path("out")), ["analytic.npy", "automatic.npy", "report.json", "z.npy"]);
+    let estimators = &work.report("out")["estimators"];
+    assert_eq!(
+        (&estimators["implicit"]["status"], &estimators["analytic"]["status"]),
+        (&"singular".into(), &"ok".into())
+    );
+}
+
+#[test]
+fn divergence_is_said_and_leaves_no_numbers() {
+    let work = Workplace::new();
+    let base = "gradient --problem pnorm:4 --design d.svm --lambda 0 --iterations 50 --output out";
+    assert_eq!(work.run(&format!("{base} --estimator analytic")).code, 0);
+    let ran = work.run(&format!("{base} --step 1000"));
+    assert_eq!(ran.code, 3);
+    assert_eq!(work.report("out")["status"], "diverged");
+    assert_eq!(names(&work.path("out")), ["report.json"]);
+}
+
+#[test]
+fn an_inexact_linear_solve_is_said() {
+    let work = Workplace::new();
+    let ran =
+        work.run("gradient --problem ridge --design d.svm --lambda 1 --iterations 5 --linear-tolerance 0 --output out");
+    assert_eq!(ran.code, 0);
+    let implicit = &work.report("out")["estimators"]["implicit"];
+    let residual = implicit["linear"]["relative_residual"].as_f64().unwrap();
+    assert_eq!(implicit["status"] == "ok", residual == 0.0, "{implicit}");
+    assert!(residual < 1e-15);
+}
+
+/// What is wrong with a command line, and a word of the one line that says so.
+#[test]
+fn bad_input_is_one_line_and_exit_code_2() {
+    let work = Workplace::new();
+    work.write("bad.svm", "1 1:1\n2 1:x\n")
+        .write("short.txt", "1 2")
+        .write("nan.txt", "1 nan 3")
+        .write("d.csv", "1,2\n");
+    work.write("bad.npz", b"PK\x03\x04 truncated").write("d.txt", SVM).write("none.svm", "");
+    work.write("d.npy", {
+        let mut bytes = Vec::new();
+        danskin_data::write_vector(&mut bytes, &[1.0, 2.0]).unwrap();
+        bytes
+    });
+    fs::create_dir(work.path("folder.svm")).unwrap();
+    let good = "--problem ridge --design d.svm --lambda 1 --iterations 3 --output out";
+    let with = |flag: &str| format!("{good} {flag}");
+    let without = |flag: &str| {
+        let words: Vec<_> = good.split(' ').collect();
+        let at = words.iter().position(|word| *word == flag).unwrap();
+        [&words[..at], &words[at + 2..]].concat().join(" ")
+    };
+    let replaced = |flag: &str, value: &str| format!("{} {flag} {value}", without(flag));
+    for (arguments, word) in [
+        (without("--problem"), "--problem"),
+        (without("--design"), "--design"),
+        (without("--lambda"), "--lambda"),
+        (without("--iterations"), "--iterations"),
+        (without("--output"), "--output"),
+        (replaced("--problem", "hinge"), "ridge, logistic or pnorm:P"),
+        (replaced("--problem", "pnorm:1.5"), "1.5"),
+        (replaced("--problem", "pnorm:x"), "x"),
+        (replaced("--problem", "pnorm:NaN"), "NaN"),
+        (replaced("--lambda", "-1"), "at least 0"),
+        (replaced("--lambda", "nan"), "at least 0"),
+        (replaced("--lambda", "inf"), "at least 0"),
+        (replaced("--iterations", "-3"), "--iterations"),
+        (replaced("--iterations", "1e3"), "1e3"),
+        (with("--condition 10"), "--condition"),
+        (with("--step 0"), "above 0"),
+        (with("--step -1"), "above 0"),
+        (with("--step nan"), "above 0"),
+        (with("--tolerance -1"), "at least 0"),
+        (with("--tolerance nan"), "at least 0"),
+        (with("--linear-tolerance nan"), "at least 0"),
+        (with("--threads 0"), "--threads"),
+        (with("--estimator magic"), "analytic, automatic or implicit"),
+        (with("--estimator analytic,"), "analytic, automatic or implicit"),
+        (with("--mode sideways"), "reverse or forward"),
+        (with("--linear-solver lu"), "auto, cg or dense"),
+        (with("--solver sgd"), "sgd"),
+        (with("--index-base 2"), "0, 1"),
+        (with("--index-base 0 --columns 2"), "2"),
+        (with("--columns 1"), "1 columns"),
+        (with("--frobnicate"), "--frobnicate"),
+        (with("--positive 1"), "logistic"),
+        (with("--targets short.txt"), "2 numbers, expected 3"),
+        (with("--targets nan.txt"), "nan.txt:1"),
+        (with("--targets missing.npy"), "missing.npy"),
+        (with("--initial short.npy"), "short.npy"),
+        (with("--initial nan.txt"), "nan.txt"),
+        (replaced("--design", "missing.svm"), "missing.svm"),
+        (replaced("--design", "folder.svm"), "directory"),
+        (replaced("--design", "bad.svm"), "bad.svm:2"),
+        (replaced("--design", "bad.npz"), "bad.npz"),
+        (replaced("--design", "d.txt"), ".svmlight"),
+        (replaced("--design", "d.npy"), "two dimensions"),
+        (replaced("--design", "d.csv"), "label"),
+        (replaced("--design", "none.svm"), "row"),
+        (replaced("--design", "unknown_set"), "unknown_set"),
+    ] {
+        let ran = work.run(&format!("gradient {arguments}"));
+        assert_eq!(ran.code, 2, "{arguments}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(word), "{arguments}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{arguments}");
+        assert!(!work.path("out").exists(), "{arguments}");
+    }
+    assert_eq!(work.run("frobnicate").code, 2);
+    assert_eq!(work.run("data").code, 2);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_exit_code_1() {
+    let work = Workplace::new();
+    work.write("file", "");
+    let ran = work.run("gradient --problem ridge --design d.svm --lambda 1 --iterations 3 --output file");
+    assert_eq!((ran.code, ran.stderr.lines().count()), (1, 1), "{}", ran.stderr);
+    let ran = work.run("gradient --problem ridge --design d.svm --lambda 1 --iterations 3 --output file/below");
+    assert_eq!((ran.code, ran.stderr.lines().count()), (1, 1), "{}", ran.stderr);
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let work = Workplace::new();
+    let ran = work.run("gradient --problem ridge --design d.svm --lambda 1 --iterations 3 --output out --quiet");
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+}
+
+/// An interrupt ends the run, takes back the folder it made, and leaves no half-written file.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_cleanly() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let work = Workplace::new();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("danskin"))
+        .current_dir(work.dir.path())
+        .args("gradient --problem logistic --design d.svm --lambda 1 --iterations 1000000000".split(' '))
+        .args("--estimator analytic --output out".split(' '))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !work.path("out").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(!work.path("out").exists());
+}
