@@ -21,8 +21,14 @@
 //! [`linear`]; they know of each other through the traits of those modules alone.
 
 pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, testing, vector};
+#[cfg(feature = "data")]
+pub use danskin_data as data;
 pub use danskin_implicit as implicit;
 pub use danskin_unrolled as unrolled;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 /// What most programs need: `use danskin::prelude::*`.
 pub mod prelude {
@@ -34,8 +40,8 @@ pub mod prelude {
     pub use danskin_core::problem::glm::Glm;
     pub use danskin_core::problem::loss::{Logistic, Loss, Power, Squared};
     pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
-    pub use danskin_core::solve::{Solution, Solve, Status, Stop};
-    pub use danskin_core::solver::{GradientDescent, Newton, Solver, StepSize};
+    pub use danskin_core::solve::{Solution, Solve, SolveError, Status, Stop};
+    pub use danskin_core::solver::{GradientDescent, Iterate, Newton, Solver, State, Step, StepSize};
     pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
-    pub use danskin_unrolled::{Automatic, Forward, Tangents, Tape, Unroll};
+    pub use danskin_unrolled::{Automatic, Forward, Recorded, Tangents, Tape, Unroll};
 }

@@ -1,5 +1,6 @@
 //! Toy solvers and problems written as a user would write them, against the oracle: the traits carry proximal steps (a
-//! subgradient, no Hessian), block steps (two blocks, x inside the step) and a problem that is no sum over rows of D.
+//! subgradient, no Hessian), block steps (two blocks, x inside the step), momentum (a state beyond z) and a problem that is
+//! no sum over rows of D.
 
 mod common;
 
@@ -7,9 +8,8 @@ use common::oracle::{Case, cases, relative};
 use danskin::design::Design;
 use danskin::linear::LinearError;
 use danskin::prelude::*;
-use danskin::solve::SolveError;
-use danskin::solver::{State, Step};
-use danskin::unrolled::{Recorded, testing::check_rule};
+use danskin::testing::random;
+use danskin::unrolled::testing::check_rule;
 use danskin::vector::{axpy, dot, norm};
 
 const TOLERANCE: f64 = 1e-10;
@@ -56,12 +56,8 @@ fn sign(v: f64) -> f64 {
 }
 
 impl Objective for Lasso {
-    fn latent_len(&self) -> usize {
-        self.design.columns()
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.design.rows()
+    fn dims(&self) -> (usize, usize) {
+        (self.design.columns(), self.design.rows())
     }
 
     fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
@@ -109,14 +105,6 @@ impl Solver<Lasso> for Ista {
 
 /// Recorded by its mask: 1 where z_{t+1} is not 0. Inside the threshold the derivative is 0.
 impl Unroll<Lasso> for Ista {
-    fn record_len(&self, problem: &Lasso) -> usize {
-        problem.latent_len()
-    }
-
-    fn tangent_len(&self, problem: &Lasso) -> usize {
-        problem.latent_len()
-    }
-
     fn step_recorded(
         &self,
         problem: &Lasso,
@@ -175,12 +163,8 @@ fn log_sum_exp(terms: &[f64]) -> (f64, Vec<f64>) {
 }
 
 impl Objective for Transport {
-    fn latent_len(&self) -> usize {
-        self.rows + self.b.len()
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.rows
+    fn dims(&self) -> (usize, usize) {
+        (self.rows + self.b.len(), self.rows)
     }
 
     fn value(&self, at: Point<'_>, _: &mut Ctx) -> f64 {
@@ -261,14 +245,6 @@ impl Solver<Transport> for Sinkhorn {
 
 /// Recorded by the old v and the new u.
 impl Unroll<Transport> for Sinkhorn {
-    fn record_len(&self, problem: &Transport) -> usize {
-        problem.latent_len()
-    }
-
-    fn tangent_len(&self, problem: &Transport) -> usize {
-        problem.latent_len()
-    }
-
     fn step_recorded(
         &self,
         problem: &Transport,
@@ -322,12 +298,8 @@ impl SemiDual {
 }
 
 impl Objective for SemiDual {
-    fn latent_len(&self) -> usize {
-        self.0.rows
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.0.rows
+    fn dims(&self) -> (usize, usize) {
+        (self.0.rows, self.0.rows)
     }
 
     fn value(&self, at: Point<'_>, _: &mut Ctx) -> f64 {
@@ -374,6 +346,60 @@ impl AssembleHessian for SemiDual {
             unit[j] = 1.0;
             self.hess(at, &unit, column, ctx);
         }
+    }
+}
+
+/// Heavy ball: w <- beta w - rho grad_z L(z, x), z <- z + w. States, tangents and duals are (z, w).
+struct HeavyBall {
+    rho: f64,
+    beta: f64,
+}
+
+impl HeavyBall {
+    fn brake(&self, w: &mut [f64]) {
+        w.iter_mut().for_each(|w| *w *= self.beta);
+    }
+}
+
+impl<P: Problem> Solver<P> for HeavyBall {
+    type State = Iterate<Vec<f64>>;
+
+    fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
+        Ok(Iterate::new(problem, x, initial, vec![0.0; initial.len()], ctx))
+    }
+
+    fn step(&self, problem: &P, x: &[f64], state: &mut Self::State, ctx: &mut Ctx) -> Result<Step, SolveError> {
+        self.brake(&mut state.carried);
+        axpy(-self.rho, &state.grad_z, &mut state.carried);
+        axpy(1.0, &state.carried, &mut state.z);
+        state.evaluate(problem, x, ctx);
+        Ok(Step::Advanced)
+    }
+}
+
+impl<P: Problem> Unroll<P> for HeavyBall {
+    fn tangent_len(&self, problem: &P) -> usize {
+        2 * problem.latent_len()
+    }
+
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+        let (z, w) = dual.split_at_mut(step.record.len());
+        axpy(1.0, z, w);
+        let mut hess = ctx.take(z.len());
+        step.problem.hess_cross(Point::new(step.record, step.x), w, &mut hess, -self.rho, x_dual, ctx);
+        axpy(-self.rho, &hess, z);
+        self.brake(w);
+        ctx.give(hess);
+    }
+
+    fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
+        let (z, w) = tangent.split_at_mut(step.record.len());
+        let mut change = ctx.take(z.len());
+        step.problem.grad_z_tangent(Point::new(step.record, step.x), z, dx, &mut change, ctx);
+        self.brake(w);
+        axpy(-self.rho, &change, w);
+        axpy(1.0, w, z);
+        ctx.give(change);
     }
 }
 
@@ -434,4 +460,15 @@ fn gradient_descent_on_the_semi_dual() {
     // The singular direction is (1, ..., 1), which L_xz = -I does not annihilate: the oracle takes the least norm too.
     let error = relative(&g3.value, case.runs["100"].g3_pinv.as_ref().unwrap());
     assert!(error <= 1e-8, "relative error {error:e}");
+}
+
+#[test]
+fn momentum_has_longer_tangents() {
+    let problem = Glm::new(random::design(60, 20, 5, 1), Logistic, 1.0).unwrap();
+    let (x, solver) = (random::labels(60, 2), HeavyBall { rho: 0.03, beta: 0.6 });
+    check_rule(&problem, &solver, &x, 9).unwrap();
+    let solution = Solve::new(&problem, &solver, &x).stop(Stop::tolerance(1e-12)).record(Tape::new()).run().unwrap();
+    let g2 = solution.gradient(&Automatic).unwrap().value;
+    let g3 = solution.gradient(&Implicit::new(Cg::default())).unwrap().value;
+    assert!(relative(&g2, &g3) <= 1e-12, "{:e}", relative(&g2, &g3));
 }

@@ -21,12 +21,8 @@ impl<P> Wrong<P> {
 }
 
 impl<P: Problem> Objective for Wrong<P> {
-    fn latent_len(&self) -> usize {
-        self.right.latent_len()
-    }
-
-    fn parameter_len(&self) -> usize {
-        self.right.parameter_len()
+    fn dims(&self) -> (usize, usize) {
+        self.right.dims()
     }
 
     fn memo_len(&self) -> usize {

@@ -1,0 +1,46 @@
+//! An inner step allocates nothing: 60 steps allocate as often as 30, in every solver, rule and linear solver.
+
+use allocation_counter::measure;
+use danskin::prelude::*;
+use danskin::testing::random;
+
+/// How often `work` allocates at 30 and at 60 steps, its buffers taken once before.
+fn allocations(mut work: impl FnMut(usize, &mut Ctx)) -> [u64; 2] {
+    let mut ctx = Ctx::new();
+    work(60, &mut ctx);
+    [30, 60].map(|steps| measure(|| work(steps, &mut ctx)).count_total)
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    // Small enough for one piece of D: a pass then runs on this thread, whose allocations are counted.
+    for (n, m) in [(60, 20), (20, 60)] {
+        let problem = Glm::new(random::design(n, m, 5, 1), Logistic, 0.01).unwrap();
+        let x = random::labels(n, 2);
+        for solver in [GradientDescent::default(), GradientDescent::new(StepSize::Fixed(0.05))] {
+            let solve = |steps| Solve::new(&problem, &solver, &x).stop(Stop::steps(steps));
+            let [few, many] = allocations(|steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
+            assert_eq!(few, many, "a step");
+            // A tape of this size is one chunk.
+            let [few, many] = allocations(|steps, ctx| drop(solve(steps).record(Tape::new()).run_in(ctx).unwrap()));
+            assert_eq!(few, many, "a recorded step");
+            let directions = vec![random::vector(n, 3)];
+            let [few, many] = allocations(|steps, ctx| {
+                drop(solve(steps).record(Tangents::along(directions.clone())).run_in(ctx).unwrap());
+            });
+            assert_eq!(few, many, "a step forward");
+            let [few, many] = [30, 60].map(|steps| {
+                let (taped, mut ctx) = (solve(steps).record(Tape::new()).run().unwrap(), Ctx::new());
+                drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap());
+                measure(|| drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap())).count_total
+            });
+            assert_eq!(few, many, "a step of the reverse pass");
+            let solution = solve(5).run().unwrap();
+            let [few, many] = allocations(|iterations, ctx| {
+                let implicit = Implicit::new(Cg::within(iterations / 5)).tolerance(0.0);
+                drop(solution.gradient_in(&Envelope, &implicit, ctx).unwrap());
+            });
+            assert_eq!(few, many, "an iteration of conjugate gradient");
+        }
+    }
+}
