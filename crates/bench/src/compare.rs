@@ -6,7 +6,7 @@
 
 use danskin::ctx::{Cost, Ctx};
 use danskin::estimator::EstimateError;
-use danskin::linear::LinearSolve;
+use danskin::linear::{LinearError, LinearSolve};
 use danskin::prelude::*;
 use danskin::solve::SolveError;
 use danskin::vector::{distance, norm};
@@ -20,7 +20,7 @@ use crate::trajectory::{Snapshot, trajectory};
 const REFERENCE_TOLERANCE: f64 = 1e-12;
 /// Newton steps of the reference solution at the most.
 const REFERENCE_STEPS: usize = 200;
-/// Errors below this share of ‖g*‖ are taken for rounding, of g* too, and stay out of the fits.
+/// Errors below this share of ‖g*‖, or of the largest error, are taken for rounding, of g* too, and stay out of the fits.
 const FLOOR: f64 = 1e-12;
 
 /// What theory expects of the errors.
@@ -68,7 +68,7 @@ pub enum CompareError {
 /// g*, and how well it is known.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// g*, by g3 at a Newton-CG solution.
+    /// g*, by g3 at a Newton-CG solution; by g1 where the Hessian is singular.
     pub gradient: Vec<f64>,
     /// How Newton's method ended.
     pub status: Status,
@@ -200,9 +200,13 @@ fn reference(
         return Err(CompareError::Interrupted);
     }
     let gradient = match solution.gradient_in(&Envelope, &Implicit::new(Cg::default()), ctx) {
-        Err(EstimateError::Interrupted) => return Err(CompareError::Interrupted),
-        gradient => gradient.map_err(CompareError::Reference)?,
+        Err(EstimateError::Linear(LinearError::Singular { .. })) => solution.gradient_in(&Envelope, &Analytic, ctx),
+        gradient => gradient,
     };
+    let gradient = gradient.map_err(|error| match error {
+        EstimateError::Interrupted => CompareError::Interrupted,
+        error => CompareError::Reference(error),
+    })?;
     let start = solution.initial_residual();
     Ok(Reference {
         status: solution.status(),
@@ -227,7 +231,8 @@ fn row(snapshot: &Snapshot, reference: &[f64]) -> Row {
 }
 
 fn rates(rows: &[Row], reference: &[f64], fit_from: usize, law: Law) -> Vec<Rate> {
-    let floor = FLOOR * norm(reference);
+    let errors = rows.iter().flat_map(|row| &row.measures).filter_map(|measure| measure.error.ok());
+    let floor = FLOOR * errors.fold(norm(reference), f64::max);
     let fitted = |estimator: EstimatorKind| {
         let over_t = estimator == EstimatorKind::Automatic && law == Law::StronglyConvex;
         let points = rows.iter().filter(|row| row.steps >= fit_from.max(1)).filter_map(|row| {

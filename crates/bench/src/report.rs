@@ -80,13 +80,31 @@ pub struct EstimateReport {
     linear: Option<LinearReport>,
 }
 
+/// What a reader of an estimate should know beyond its status, on one line.
+#[must_use]
+pub fn message(result: &Result<Gradient, EstimateError>) -> Option<String> {
+    match result {
+        Err(error) => Some(error.to_string()),
+        Ok(Gradient { linear: Some(linear), .. }) if linear.status != LinearStatus::Converged => Some(format!(
+            "the linear solve ended ({}) at a relative residual of {:.1e}, above its tolerance",
+            linear.status.name(),
+            linear.residual
+        )),
+        Ok(Gradient { linear: Some(linear), .. }) if !linear.positive_definite => Some(
+            "the Hessian is not known to be positive definite; if it is singular, this is the least-norm answer"
+                .to_owned(),
+        ),
+        Ok(_) => None,
+    }
+}
+
 impl From<&Result<Gradient, EstimateError>> for EstimateReport {
     fn from(result: &Result<Gradient, EstimateError>) -> Self {
         let gradient = result.as_ref().ok();
         let linear = gradient.and_then(|gradient| gradient.linear);
         Self {
             status: status(result, linear),
-            message: result.as_ref().err().map(ToString::to_string),
+            message: message(result),
             norm: gradient.map(|gradient| norm(&gradient.value)),
             cost: gradient.map(|gradient| gradient.cost.into()),
             linear: linear.map(Into::into),

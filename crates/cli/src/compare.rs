@@ -10,7 +10,7 @@ use danskin_bench::compare::{CompareError, Comparison, Law, Settings, compare};
 use danskin_bench::report::{self, CompareReport, Instance};
 
 use crate::args::{CompareArgs, ProblemName};
-use crate::failure::{ESTIMATOR_FAILED, Failure};
+use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Penalty};
 use crate::output::{Folder, print};
 use crate::progress;
@@ -55,8 +55,18 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
     if !quiet {
         print(&format!("\nwritten to {}: {}\n", args.output.display(), files.join(", ")))?;
     }
-    let failed = comparison.rows.iter().flat_map(|row| &row.measures).any(|measure| measure.error.is_err());
-    Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
+    let mut code = ExitCode::SUCCESS;
+    for kind in &settings.choices.estimators {
+        let measures =
+            comparison.rows.iter().flat_map(|row| row.measures.iter().map(move |measure| (row.steps, measure)));
+        let failed =
+            measures.filter(|(_, measure)| measure.estimator == *kind).find_map(|(t, m)| Some((t, m.error.err()?)));
+        if let Some((t, error)) = failed {
+            warn(&format!("{kind} at t = {t}: {error}"));
+            code = ExitCode::from(ESTIMATOR_FAILED);
+        }
+    }
+    Ok(code)
 }
 
 fn heading(instance: &Instance, comparison: &Comparison) -> String {

@@ -1,5 +1,6 @@
 //! How a command fails, and the exit code that says so.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use danskin::solve::SolveError;
@@ -37,15 +38,20 @@ impl From<SolveError> for Failure {
     }
 }
 
+/// Says `text` on one line of stderr.
+pub(crate) fn warn(text: &str) {
+    let line = format!("danskin: {}\n", text.replace(['\n', '\r'], " "));
+    // Nothing is left to be done where stderr is closed.
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
 /// Says on one line of stderr what failed, and returns the exit code.
 pub(crate) fn code(result: Result<ExitCode, Failure>) -> ExitCode {
     let failure = match result {
         Ok(code) => return code,
         Err(failure) => failure,
     };
-    let line = failure.to_string().replace(['\n', '\r'], " ");
-    // Nothing is left to be done where stderr is closed.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("danskin: {line}\n").as_bytes());
+    warn(&failure.to_string());
     ExitCode::from(match failure {
         Failure::Output(_) => 1,
         Failure::Input(_) => 2,

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use danskin::solve::{Status, Stop};
-use danskin_bench::report::GradientReport;
+use danskin_bench::report::{GradientReport, message};
 use danskin_bench::trajectory::trajectory;
 use danskin_data::write_vector;
 
 use crate::args::GradientArgs;
-use crate::failure::{ESTIMATOR_FAILED, Failure};
+use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Penalty};
 use crate::output::{Folder, print};
 use crate::progress;
@@ -34,15 +34,16 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     // One stop gives one snapshot.
     let snapshot = snapshots.remove(0);
 
-    let mut failed = Vec::new();
+    let mut failed = snapshot.status == Status::Diverged;
     for (kind, gradient) in &snapshot.estimates {
         let file = format!("{kind}.npy");
         match gradient {
             Ok(gradient) => folder.write(&file, |out| write_vector(out, &gradient.value))?,
-            Err(error) => {
-                folder.remove(&file)?;
-                failed.push(format!("{kind}: {error}"));
-            }
+            Err(_) => folder.remove(&file)?,
+        }
+        failed |= gradient.is_err();
+        if let Some(message) = message(gradient).filter(|_| gradient.is_err() || !quiet) {
+            warn(&format!("{kind}: {message}"));
         }
     }
     if snapshot.status == Status::Diverged {
@@ -62,9 +63,5 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
             args.output.display()
         ))?;
     }
-    if failed.is_empty() && snapshot.status != Status::Diverged {
-        return Ok(ExitCode::SUCCESS);
-    }
-    failed.iter().for_each(|line| eprintln!("danskin: {line}"));
-    Ok(ExitCode::from(ESTIMATOR_FAILED))
+    Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
 }

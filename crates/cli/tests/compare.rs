@@ -67,6 +67,17 @@ fn ridge_has_no_factor_t_and_an_exact_g3() {
 }
 
 #[test]
+fn a_failed_estimator_is_said_and_the_others_are_shown() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("wide.svm"), "1 1:1 2:1\n-1 3:3\n").unwrap();
+    let (code, stdout, stderr) =
+        run(folder.path(), "compare --problem ridge --design wide.svm --lambda 0 --iterations 2,4");
+    assert_eq!((code, stderr.lines().count()), (3, 1), "{stderr}");
+    assert!(stderr.contains("implicit at t = 2") && stdout.contains("singular"), "{stderr} {stdout}");
+    assert_eq!(report(&folder.path().join("danskin-compare"))["rows"][1]["estimators"]["automatic"]["status"], "ok");
+}
+
+#[test]
 fn a_choice_of_estimators_is_kept() {
     let folder = TempDir::new().unwrap();
     let arguments = "compare --problem logistic --design digits --positive 3 --condition 10 --iterations 5,1 \

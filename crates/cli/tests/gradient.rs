@@ -223,6 +223,9 @@ fn a_singular_hessian_is_said_and_the_others_are_written() {
     work.write("wide.svm", "1 1:1 2:1\n-1 3:3\n");
     let base = "gradient --problem ridge --design wide.svm --iterations 5 --output out";
     assert_eq!(work.run(&format!("{base} --lambda 1")).code, 0);
+    for method in ["cg", "dense", "auto"] {
+        assert_eq!(work.run(&format!("{base} --lambda 0 --linear-solver {method}")).code, 3, "{method}");
+    }
     let ran = work.run(&format!("{base} --lambda 0"));
     assert_eq!(ran.code, 3);
     assert_eq!(ran.stderr.lines().count(), 1);

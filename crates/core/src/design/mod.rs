@@ -249,6 +249,18 @@ impl Design {
         });
     }
 
+    /// A bound on the rank of D: the rows, or the columns, that hold an entry other than 0, whichever are fewer.
+    #[must_use]
+    pub fn rank_bound(&self) -> usize {
+        let (mut rows, mut columns) = (vec![false; self.rows()], vec![false; self.columns()]);
+        self.for_each_entry(|row, column, value| {
+            rows[row] |= value != 0.0;
+            columns[column] |= value != 0.0;
+        });
+        let count = |filled: Vec<bool>| filled.into_iter().filter(|&filled| filled).count();
+        count(rows).min(count(columns))
+    }
+
     /// Adds the lower triangle of `D^T diag(weights) D` to `out`, m x m by columns. Reads D once.
     ///
     /// # Panics
@@ -353,6 +365,16 @@ mod tests {
         let csc = CsMatI::<f64, u64>::new_csc((2, 3), vec![0, 1, 2, 3], vec![1, 1, 0], vec![2.0, 0.0, -1.0]);
         assert_eq!(Design::from_sprs(csc).unwrap(), design);
         assert_eq!(design.entries(), 3);
+    }
+
+    #[test]
+    fn rank_is_bounded_by_what_is_filled() {
+        let bound =
+            |rows, columns, triplets: &[_]| Design::from_triplets(rows, columns, triplets).unwrap().rank_bound();
+        assert_eq!(bound(3, 3, &[(0, 0, 1.0), (1, 1, 1.0), (2, 2, 1.0)]), 3);
+        assert_eq!(bound(3, 3, &[(0, 0, 1.0), (1, 1, 1.0), (2, 2, 0.0)]), 2);
+        assert_eq!(bound(2, 9, &[(0, 0, 1.0), (0, 1, 1.0), (0, 2, 1.0)]), 1);
+        assert_eq!(bound(0, 4, &[]), 0);
     }
 
     #[test]

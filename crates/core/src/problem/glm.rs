@@ -224,6 +224,10 @@ impl<L: Loss> Problem for Glm<L> {
     fn strong_convexity(&self) -> f64 {
         self.lambda
     }
+
+    fn hessian_rank_bound(&self) -> usize {
+        if self.lambda > 0.0 { self.design.columns() } else { self.design.rank_bound() }
+    }
 }
 
 impl<L: Loss> AssembleHessian for Glm<L> {

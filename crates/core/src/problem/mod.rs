@@ -126,6 +126,11 @@ pub trait Problem: Objective {
     fn strong_convexity(&self) -> f64 {
         0.0
     }
+
+    /// A number that the rank of L_zz nowhere exceeds; m if no better one is known. Below m, the Hessian is singular.
+    fn hessian_rank_bound(&self) -> usize {
+        self.latent_len()
+    }
 }
 
 /// A problem whose Hessian can be written down, for factorisations.
