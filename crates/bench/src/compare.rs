@@ -8,7 +8,7 @@ use danskin::ctx::{Cost, Ctx};
 use danskin::estimator::EstimateError;
 use danskin::linear::{LinearError, LinearSolve};
 use danskin::prelude::*;
-use danskin::solve::SolveError;
+use danskin::solver::SolveError;
 use danskin::vector::{distance, norm};
 use thiserror::Error;
 

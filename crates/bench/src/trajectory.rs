@@ -3,7 +3,7 @@
 use danskin::ctx::{Cost, Ctx};
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
-use danskin::solve::{NoTape, SolveError};
+use danskin::solve::NoTape;
 
 use crate::choice::{AnyProblem, Choices, EstimatorKind, Mode, Recording};
 

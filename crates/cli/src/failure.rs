@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use danskin::solve::SolveError;
+use danskin::solver::SolveError;
 use thiserror::Error;
 
 /// Why there is no result.

@@ -1,12 +1,13 @@
 //! Linear systems with the Hessian, L_zz v = b: the trait between those who need them and the methods that solve them.
 //!
 //! A [`HessianSolver`] is immutable settings; its workspace keeps what can be reused (a pattern's analysis, a factor, a
-//! preconditioner) from one point to the next. [`Factored`] binds a workspace to the point it was prepared for.
+//! preconditioner) from one point to the next. [`Factored`] binds a workspace to the Hessian it was prepared for.
 
 use thiserror::Error;
 
 use crate::ctx::Ctx;
 use crate::problem::{Point, Problem};
+use crate::vector::norm;
 
 /// How a linear solve ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,34 +96,63 @@ pub enum LinearError {
     },
 }
 
+/// The Hessian L_zz of a problem at one point, as an operator on R^m.
+#[derive(Debug)]
+pub struct Hessian<'a, P: ?Sized> {
+    /// The problem.
+    pub problem: &'a P,
+    /// (z, x), with what is known there.
+    pub at: Point<'a>,
+}
+
+impl<P: ?Sized> Clone for Hessian<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: ?Sized> Copy for Hessian<'_, P> {}
+
+impl<P: Problem + ?Sized> Hessian<'_, P> {
+    /// `out = L_zz v`.
+    pub fn apply(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.problem.hess(self.at, v, out, ctx);
+    }
+
+    /// `r = rhs - L_zz v`; returns `‖r‖`.
+    pub fn residual(&self, rhs: &[f64], v: &[f64], r: &mut [f64], ctx: &mut Ctx) -> f64 {
+        self.apply(v, r, ctx);
+        r.iter_mut().zip(rhs).for_each(|(r, b)| *r = b - *r);
+        norm(r)
+    }
+}
+
 /// A method for L_zz v = b.
 pub trait HessianSolver<P: ?Sized>: Sync {
     /// What is kept from one solve to the next, and from one point to the next.
     type Workspace: Default + Send;
 
-    /// Makes the workspace ready for solves at `at`.
+    /// Makes the workspace ready for solves with `hessian`.
     ///
     /// # Errors
     ///
     /// [`LinearError`] where the Hessian cannot be used.
     fn prepare(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError>;
 
-    /// `solution = L_zz^{-1} rhs` to a relative residual of `tolerance`, at the point prepared last.
+    /// `solution = L_zz^{-1} rhs` to a relative residual of `tolerance`, with the Hessian prepared last. Callers go through
+    /// [`Factored`], which sees to that.
     ///
     /// # Errors
     ///
     /// [`LinearError`] where there is no usable solution; an iteration cap is a status, not an error.
-    #[expect(clippy::too_many_arguments, reason = "callers go through `Factored`, which binds all but three")]
     fn solve(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         rhs: &[f64],
         tolerance: f64,
@@ -135,26 +165,24 @@ pub trait HessianSolver<P: ?Sized>: Sync {
 #[derive(Debug)]
 pub struct Factored<'a, P: ?Sized, H: HessianSolver<P>> {
     method: &'a H,
-    problem: &'a P,
-    at: Point<'a>,
+    hessian: Hessian<'a, P>,
     workspace: &'a mut H::Workspace,
 }
 
 impl<'a, P: Problem + ?Sized, H: HessianSolver<P>> Factored<'a, P, H> {
-    /// Prepares `method` at `at`.
+    /// Prepares `method` for `hessian`.
     ///
     /// # Errors
     ///
     /// [`LinearError`] where the Hessian cannot be used.
-    pub fn at(
+    pub fn new(
         method: &'a H,
-        problem: &'a P,
-        at: Point<'a>,
+        hessian: Hessian<'a, P>,
         workspace: &'a mut H::Workspace,
         ctx: &mut Ctx,
     ) -> Result<Self, LinearError> {
-        method.prepare(problem, at, workspace, ctx)?;
-        Ok(Self { method, problem, at, workspace })
+        method.prepare(hessian, workspace, ctx)?;
+        Ok(Self { method, hessian, workspace })
     }
 
     /// `solution = L_zz^{-1} rhs` to a relative residual of `tolerance`; both of length m.
@@ -170,6 +198,6 @@ impl<'a, P: Problem + ?Sized, H: HessianSolver<P>> Factored<'a, P, H> {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         ctx.count_solve();
-        self.method.solve(self.problem, self.at, self.workspace, rhs, tolerance, solution, ctx)
+        self.method.solve(self.hessian, self.workspace, rhs, tolerance, solution, ctx)
     }
 }

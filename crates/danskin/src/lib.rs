@@ -40,8 +40,8 @@ pub mod prelude {
     pub use danskin_core::problem::glm::Glm;
     pub use danskin_core::problem::loss::{Logistic, Loss, Power, Squared};
     pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
-    pub use danskin_core::solve::{Solution, Solve, SolveError, Status, Stop};
-    pub use danskin_core::solver::{GradientDescent, Iterate, Newton, Solver, State, Step, StepSize};
+    pub use danskin_core::solve::{Solution, Solve, Status, Stop};
+    pub use danskin_core::solver::{GradientDescent, Iterate, Newton, SolveError, Solver, State, Step, StepSize};
     pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
     pub use danskin_unrolled::{Automatic, Forward, Recorded, Tangents, Tape, Unroll};
 }

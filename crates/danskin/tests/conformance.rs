@@ -2,8 +2,6 @@
 //! identities, rules against finite differences of the iteration, reverse against forward, estimators at a converged z
 //! against finite differences of l and against one another.
 
-mod common;
-
 use danskin::prelude::*;
 use danskin::testing::{check_hessian, check_problem, random};
 use danskin::unrolled::testing::check_rule;
@@ -42,8 +40,6 @@ fn fixed_step(problem: &dyn AssembleHessian, z: &[f64], x: &[f64]) -> GradientDe
 }
 
 proptest! {
-    #![proptest_config(common::config())]
-
     #[test]
     fn products_and_rules(n in 1usize..25, m in 1usize..25, seed in 0u64..10_000, lambda in 0.0f64..1.0) {
         let sparse = random::design(n, m, 4, seed);

@@ -1,8 +1,8 @@
 //! The solver that suits the size: dense Cholesky for few latent variables, conjugate gradient for many.
 
 use danskin_core::ctx::Ctx;
-use danskin_core::linear::{HessianSolver, LinearError, LinearSolve};
-use danskin_core::problem::{AssembleHessian, Point};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve};
+use danskin_core::problem::AssembleHessian;
 
 use crate::cg::Cg;
 use crate::dense::{DenseCholesky, DenseWorkspace};
@@ -35,32 +35,30 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
 
     fn prepare(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        if Self::factorises(problem.latent_len()) {
-            self.dense.prepare(problem, at, &mut workspace.dense, ctx)
+        if Self::factorises(hessian.problem.latent_len()) {
+            self.dense.prepare(hessian, &mut workspace.dense, ctx)
         } else {
-            self.cg.prepare(problem, at, &mut (), ctx)
+            self.cg.prepare(hessian, &mut (), ctx)
         }
     }
 
     fn solve(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         rhs: &[f64],
         tolerance: f64,
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        if Self::factorises(problem.latent_len()) {
-            self.dense.solve(problem, at, &mut workspace.dense, rhs, tolerance, solution, ctx)
+        if Self::factorises(hessian.problem.latent_len()) {
+            self.dense.solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
         } else {
-            self.cg.solve(problem, at, &mut (), rhs, tolerance, solution, ctx)
+            self.cg.solve(hessian, &mut (), rhs, tolerance, solution, ctx)
         }
     }
 }

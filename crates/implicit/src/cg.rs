@@ -3,8 +3,8 @@
 //! Source: Hestenes and Stiefel 1952; Golub and Van Loan, Matrix Computations, 4th ed., section 11.3.
 
 use danskin_core::ctx::{Ctx, Phase};
-use danskin_core::linear::{HessianSolver, LinearError, LinearSolve, LinearStatus};
-use danskin_core::problem::{Point, Problem};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, dot, max_abs, norm};
 
 /// A breakdown at a residual below this one is a solution that cannot be improved, not a singular system.
@@ -40,14 +40,13 @@ enum Ended {
 impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
     type Workspace = ();
 
-    fn prepare(&self, _: &P, _: Point<'_>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
+    fn prepare(&self, _: Hessian<'_, P>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
         Ok(())
     }
 
     fn solve(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         (): &mut (),
         rhs: &[f64],
         tolerance: f64,
@@ -55,7 +54,7 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         solution.fill(0.0);
-        let definite = problem.strong_convexity() > 0.0;
+        let definite = hessian.problem.strong_convexity() > 0.0;
         // The system is solved for rhs / scale, so that no square under- or overflows.
         let scale = max_abs(rhs);
         if !scale.is_finite() {
@@ -69,13 +68,13 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         rhs_scaled.iter_mut().zip(rhs).for_each(|(b, rhs)| *b = rhs / scale);
         let length = norm(&rhs_scaled);
         let mut run = Run {
-            problem,
-            at,
+            hessian,
             b: rhs_scaled,
             r: ctx.take(m),
             p: ctx.take(m),
             product: ctx.take(m),
             target: tolerance * length,
+            definite,
             cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
             iterations: 0,
         };
@@ -90,8 +89,7 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         }
         let status = match ended {
             Ended::With(status) => status,
-            Ended::Breakdown { .. } if residual <= tolerance => LinearStatus::Converged,
-            Ended::Breakdown { .. } if residual <= SOLVED => LinearStatus::Stalled,
+            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
             Ended::Breakdown { curvature, largest } if curvature < -no_curvature(m, largest) => {
                 return Err(LinearError::NegativeCurvature { curvature });
             }
@@ -112,13 +110,14 @@ fn no_curvature(m: usize, largest: f64) -> f64 {
 
 /// A system L_zz v = b with the entries of b at most 1.
 struct Run<'a, P: ?Sized> {
-    problem: &'a P,
-    at: Point<'a>,
+    hessian: Hessian<'a, P>,
     b: Vec<f64>,
     r: Vec<f64>,
     p: Vec<f64>,
     product: Vec<f64>,
     target: f64,
+    /// Whether only rounding can make a curvature vanish.
+    definite: bool,
     cap: usize,
     iterations: usize,
 }
@@ -131,11 +130,7 @@ impl<P: Problem + ?Sized> Run<'_, P> {
         let mut before = norm(&self.r);
         loop {
             let ended = self.iterate(v, ctx);
-            self.problem.hess(self.at, v, &mut self.product, ctx);
-            for ((r, b), product) in self.r.iter_mut().zip(&self.b).zip(&self.product) {
-                *r = b - product;
-            }
-            let residual = norm(&self.r);
+            let residual = self.hessian.residual(&self.b, v, &mut self.r, ctx);
             match ended {
                 _ if residual <= self.target => return Ended::With(LinearStatus::Converged),
                 // The updated residual drifted from the computed one: start again from there while that helps.
@@ -158,12 +153,13 @@ impl<P: Problem + ?Sized> Run<'_, P> {
             if ctx.tick(Phase::Linear, self.iterations, self.cap).is_break() {
                 return Ended::With(LinearStatus::Interrupted);
             }
-            self.problem.hess(self.at, &self.p, &mut self.product, ctx);
+            self.hessian.apply(&self.p, &mut self.product, ctx);
             self.iterations += 1;
             let bend = dot(&self.p, &self.product);
             let curvature = bend / dot(&self.p, &self.p);
             largest = largest.max(curvature.abs());
-            if curvature.is_nan() || curvature <= no_curvature(self.p.len(), largest) {
+            let least = if self.definite { 0.0 } else { no_curvature(self.p.len(), largest) };
+            if curvature.is_nan() || curvature <= least {
                 return Ended::Breakdown { curvature, largest };
             }
             let alpha = squared / bend;

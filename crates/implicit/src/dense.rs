@@ -3,8 +3,8 @@
 //! Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 4.2 and 3.5.3; the factorisation is faer's.
 
 use danskin_core::ctx::{Ctx, bytes_of};
-use danskin_core::linear::{HessianSolver, LinearError, LinearSolve, LinearStatus};
-use danskin_core::problem::{AssembleHessian, Point};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::problem::AssembleHessian;
 use danskin_core::vector::{axpy, max_abs, norm};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
@@ -12,6 +12,11 @@ use faer::{MatMut, MatRef, Par};
 
 /// Steps of refinement at the most; each costs one product with L_zz.
 const MAX_REFINEMENTS: usize = 5;
+/// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a Hessian that is
+/// singular to working precision has a wide one.
+const INVERSE_STEPS: usize = 3;
+/// A smallest eigenvalue, of the Hessian scaled to unit diagonal, below this many times m eps is rounding of 0.
+const SINGULAR: f64 = 2.0;
 /// A Hessian, scaled to unit diagonal, that is not positive definite but is after adding this to its diagonal is singular
 /// to working precision; one that still is not has negative curvature.
 const SHIFT: f64 = 1e-8;
@@ -95,13 +100,12 @@ pub struct DenseWorkspace {
 impl DenseWorkspace {
     fn assemble<P: AssembleHessian + ?Sized>(
         &mut self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         shift: f64,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        let m = problem.latent_len();
-        problem.assemble_hessian(at, &mut self.factor, ctx);
+        let m = hessian.problem.latent_len();
+        hessian.problem.assemble_hessian(hessian.at, &mut self.factor, ctx);
         self.scale.clear();
         for &diagonal in self.factor.iter().step_by(m + 1) {
             if diagonal < 0.0 {
@@ -141,17 +145,63 @@ impl DenseWorkspace {
         .is_ok()
     }
 
-    /// `v <- S (L L^T)^{-1} S v`, S the scales.
-    fn apply_inverse(&self, v: &mut [f64]) {
+    /// Assembles and factorises.
+    fn prepare<P: AssembleHessian + ?Sized>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let m = hessian.problem.latent_len();
+        self.assemble(hessian, 0.0, ctx)?;
+        if self.factorise() {
+            let reciprocal_condition = self.smallest_eigenvalue(ctx);
+            if reciprocal_condition > SINGULAR * m as f64 * f64::EPSILON {
+                return Ok(());
+            }
+            return Err(LinearError::Singular { reciprocal_condition });
+        }
+        self.assemble(hessian, SHIFT, ctx)?;
+        if self.factorise() {
+            Err(LinearError::Singular { reciprocal_condition: 0.0 })
+        } else {
+            Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+        }
+    }
+
+    /// An estimate from above of the smallest eigenvalue of the scaled Hessian, whose largest is between 1 and m, by
+    /// inverse iteration: two triangular solves a step.
+    fn smallest_eigenvalue(&self, ctx: &mut Ctx) -> f64 {
         let m = self.scale.len();
-        let rescale = |v: &mut [f64]| v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
-        rescale(v);
+        let mut v = ctx.take(m);
+        // Of one size and of varied signs: as good as surely not orthogonal to the eigenvector.
+        v.iter_mut().enumerate().for_each(|(i, v)| *v = if (i * i / 3) % 2 == 0 { 1.0 } else { -1.0 });
+        let mut estimate = 1.0_f64;
+        for _ in 0..INVERSE_STEPS {
+            let length = norm(&v);
+            v.iter_mut().for_each(|v| *v /= length);
+            self.solve_scaled(&mut v);
+            estimate = estimate.min(norm(&v).recip());
+        }
+        ctx.give(v);
+        estimate
+    }
+
+    /// `v <- (L L^T)^{-1} v`.
+    fn solve_scaled(&self, v: &mut [f64]) {
+        let m = self.scale.len();
         llt::solve::solve_in_place(
             MatRef::from_column_major_slice(&self.factor, m, m),
             MatMut::from_column_major_slice_mut(v, m, 1),
             Par::Seq,
             MemStack::new(&mut []),
         );
+    }
+
+    /// `v <- S (L L^T)^{-1} S v`, S the scales.
+    fn apply_inverse(&self, v: &mut [f64]) {
+        let rescale = |v: &mut [f64]| v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
+        rescale(v);
+        self.solve_scaled(v);
         rescale(v);
     }
 }
@@ -161,26 +211,24 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
 
     fn prepare(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        let m = problem.latent_len();
+        let m = hessian.problem.latent_len();
         if !self.fits(m) {
             return Err(LinearError::TooLarge { needed: Self::bytes(m), limit: self.limit });
         }
         ctx.hold(Self::bytes(m));
         workspace.factor.resize(m * m, 0.0);
-        let prepared = prepare(problem, at, workspace, ctx);
+        let prepared = workspace.prepare(hessian, ctx);
         ctx.release(Self::bytes(m));
         prepared
     }
 
     fn solve(
         &self,
-        problem: &P,
-        at: Point<'_>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         rhs: &[f64],
         tolerance: f64,
@@ -195,17 +243,13 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         if length == 0.0 {
             return Ok(LinearSolve::new("dense", LinearStatus::Converged, 0, 0.0, true));
         }
-        let (mut r, mut product) = (ctx.take(rhs.len()), ctx.take(rhs.len()));
+        let mut r = ctx.take(rhs.len());
         r.copy_from_slice(rhs);
         let (mut residual, mut refinements) = (1.0, 0);
         let status = loop {
             workspace.apply_inverse(&mut r);
             axpy(1.0, &r, solution);
-            problem.hess(at, solution, &mut product, ctx);
-            for ((r, b), product) in r.iter_mut().zip(rhs).zip(&product) {
-                *r = b - product;
-            }
-            let before = std::mem::replace(&mut residual, norm(&r) / length);
+            let before = std::mem::replace(&mut residual, hessian.residual(rhs, solution, &mut r, ctx) / length);
             if residual <= tolerance {
                 break LinearStatus::Converged;
             }
@@ -214,36 +258,11 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
             }
             refinements += 1;
         };
-        ctx.give(product);
         ctx.give(r);
         if residual.is_finite() {
             Ok(LinearSolve::new("dense", status, refinements, residual, true))
         } else {
             Err(LinearError::NotFinite)
         }
-    }
-}
-
-fn prepare<P: AssembleHessian + ?Sized>(
-    problem: &P,
-    at: Point<'_>,
-    workspace: &mut DenseWorkspace,
-    ctx: &mut Ctx,
-) -> Result<(), LinearError> {
-    let m = problem.latent_len();
-    workspace.assemble(problem, at, 0.0, ctx)?;
-    if workspace.factorise() {
-        // Pivots of a matrix with unit diagonal: at most 1, the smallest one above its reciprocal condition.
-        let smallest = workspace.factor.iter().step_by(m + 1).fold(1.0_f64, |least, l| least.min(l * l));
-        if smallest > m as f64 * f64::EPSILON {
-            return Ok(());
-        }
-        return Err(LinearError::Singular { reciprocal_condition: smallest });
-    }
-    workspace.assemble(problem, at, SHIFT, ctx)?;
-    if workspace.factorise() {
-        Err(LinearError::Singular { reciprocal_condition: 0.0 })
-    } else {
-        Err(LinearError::NegativeCurvature { curvature: -SHIFT })
     }
 }

@@ -2,7 +2,7 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
-use danskin_core::linear::{Factored, HessianSolver, LinearError, LinearStatus};
+use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearStatus};
 use danskin_core::outer::Outer;
 use danskin_core::problem::Problem;
 use danskin_core::solve::Solution;
@@ -58,7 +58,7 @@ where
         let (mut grad_z, mut v) = (ctx.take(m), ctx.take(m));
         outer.grad_z(problem, at, &mut grad_z, ctx);
         let mut workspace = H::Workspace::default();
-        let solved = Factored::at(&self.hessian, problem, at, &mut workspace, ctx)
+        let solved = Factored::new(&self.hessian, Hessian { problem, at }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(&grad_z, self.tolerance, &mut v, ctx));
         let gradient = solved.map(|linear| {
             let mut gradient = Gradient::new(vec![0.0; problem.parameter_len()]);

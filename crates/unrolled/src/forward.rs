@@ -4,8 +4,8 @@ use danskin_core::ctx::{Ctx, bytes_of};
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
 use danskin_core::outer::Outer;
 use danskin_core::problem::Objective;
-use danskin_core::solve::{Recorder, Solution, SolveError};
-use danskin_core::solver::{Solver, Step};
+use danskin_core::solve::{Recorder, Solution};
+use danskin_core::solver::{SolveError, Solver, Step};
 use danskin_core::vector::dot;
 
 use crate::rule::{Recorded, Unroll};
@@ -77,7 +77,7 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tangents {
         let p = problem.parameter_len();
         if let Directions::Given(directions) = &self.directions {
             for direction in directions {
-                danskin_core::solve::check_vector("a direction", p, direction)?;
+                danskin_core::solver::check_vector("a direction", p, direction)?;
             }
         }
         self.dx = vec![0.0; p];

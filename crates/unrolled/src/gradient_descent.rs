@@ -2,8 +2,7 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Point, Problem};
-use danskin_core::solve::SolveError;
-use danskin_core::solver::{GradientDescent, Iterate, Pace, Solver, State, Step};
+use danskin_core::solver::{GradientDescent, Iterate, Pace, SolveError, Solver, State, Step};
 use danskin_core::vector::axpy;
 
 use crate::rule::{Recorded, Unroll};

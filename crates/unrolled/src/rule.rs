@@ -2,8 +2,7 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::Objective;
-use danskin_core::solve::SolveError;
-use danskin_core::solver::{Solver, State, Step};
+use danskin_core::solver::{SolveError, Solver, State, Step};
 
 /// A step to differentiate.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use danskin_core::ctx::{Ctx, bytes_of};
 use danskin_core::problem::Objective;
-use danskin_core::solve::{Recorder, SolveError};
-use danskin_core::solver::{Solver, Step};
+use danskin_core::solve::Recorder;
+use danskin_core::solver::{SolveError, Solver, Step};
 
 use crate::rule::Unroll;
 

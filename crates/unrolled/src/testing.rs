@@ -3,7 +3,8 @@
 use danskin_core::ctx::Ctx;
 use danskin_core::outer::Outer;
 use danskin_core::problem::{Objective, Point};
-use danskin_core::solve::{Recorder, Solve, SolveError, Stop};
+use danskin_core::solve::{Recorder, Solve, Stop};
+use danskin_core::solver::SolveError;
 use danskin_core::testing::random;
 use danskin_core::vector::{axpy, distance, dot, norm};
 use thiserror::Error;

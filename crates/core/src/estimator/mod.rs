@@ -9,7 +9,8 @@ use thiserror::Error;
 use crate::ctx::{Cost, Ctx};
 use crate::linear::{LinearError, LinearSolve};
 use crate::outer::Envelope;
-use crate::solve::Solution;
+use crate::problem::Objective;
+use crate::solve::{Recorder, Solution, Status};
 use crate::solver::Solver;
 
 /// An estimate of a gradient.
@@ -88,4 +89,50 @@ pub trait Estimator<P: ?Sized, S: Solver<P>, R, F: ?Sized = Envelope> {
     ///
     /// [`EstimateError`] where there is none to give.
     fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError>;
+}
+
+impl<P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'_, P, S, R> {
+    /// The gradient of l(x) = min_z L(z, x) by `estimator`.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`] where the estimator cannot give one here.
+    pub fn gradient<E: Estimator<P, S, R>>(&self, estimator: &E) -> Result<Gradient, EstimateError> {
+        self.gradient_of(&Envelope, estimator)
+    }
+
+    /// The gradient of F(x) = f(z*(x), x) by `estimator`, f = `outer`.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`] where the estimator cannot give one here.
+    pub fn gradient_of<F, E>(&self, outer: &F, estimator: &E) -> Result<Gradient, EstimateError>
+    where
+        F: ?Sized,
+        E: Estimator<P, S, R, F>,
+    {
+        self.gradient_in(outer, estimator, &mut Ctx::new())
+    }
+
+    /// As [`Solution::gradient_of`], within `ctx`: its scratch memory is reused, its watch is called.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`] where the estimator cannot give one here.
+    pub fn gradient_in<F, E>(&self, outer: &F, estimator: &E, ctx: &mut Ctx) -> Result<Gradient, EstimateError>
+    where
+        F: ?Sized,
+        E: Estimator<P, S, R, F>,
+    {
+        if self.status() == Status::Diverged {
+            return Err(EstimateError::Diverged { steps: self.steps() });
+        }
+        let mark = ctx.mark();
+        let mut gradient = estimator.estimate(self, outer, ctx)?;
+        gradient.cost = ctx.since(mark);
+        match gradient.value.iter().position(|v| !v.is_finite()) {
+            Some(position) => Err(EstimateError::NotFinite { position, value: gradient.value[position] }),
+            None => Ok(gradient),
+        }
+    }
 }

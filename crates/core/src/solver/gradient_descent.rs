@@ -1,9 +1,8 @@
 //! z_{t+1} = z_t - rho grad_z L(z_t, x), rho fixed.
 
-use super::{Iterate, Solver, State, Step};
+use super::{Iterate, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::{Point, Problem};
-use crate::solve::SolveError;
 use crate::vector::{axpy, dot};
 
 /// Times that an automatic step is halved before the run is given up: a bound on the curvature that is wrong by more than

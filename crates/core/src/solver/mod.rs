@@ -3,15 +3,16 @@
 //! A [`Solver`] is immutable settings; `init` makes its [`State`] at z_0, `step` advances it. It never decides when to
 //! stop: [`Solve`](crate::solve::Solve) does, for every solver alike.
 
+mod error;
 mod gradient_descent;
 mod newton;
 
+pub use error::{SolveError, check_vector};
 pub use gradient_descent::{GradientDescent, Pace, StepSize};
 pub use newton::{Newton, Search};
 
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
-use crate::solve::SolveError;
 use crate::vector::norm;
 
 /// Where a solver stands after t steps. It carries what was computed at z_t, so that nothing is computed twice.

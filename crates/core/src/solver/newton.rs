@@ -4,11 +4,10 @@
 //! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982;
 //! backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1.
 
-use super::{Iterate, Solver, State, Step};
+use super::{Iterate, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
-use crate::linear::{Factored, HessianSolver};
+use crate::linear::{Factored, Hessian, HessianSolver};
 use crate::problem::Problem;
-use crate::solve::SolveError;
 use crate::vector::{axpy, dot};
 
 /// Share of the predicted decrease that a step must achieve.
@@ -62,7 +61,7 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
         start.copy_from_slice(&state.z);
         let tolerance = (state.residual / state.carried.initial_residual).sqrt().min(0.1);
         let mut workspace = std::mem::take(&mut state.carried.workspace);
-        let solved = Factored::at(&self.hessian, problem, state.at(x), &mut workspace, ctx)
+        let solved = Factored::new(&self.hessian, Hessian { problem, at: state.at(x) }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(&state.grad_z, tolerance, &mut direction, ctx));
         state.carried.workspace = workspace;
         let searched = solved.map(|_| search(problem, x, state, &mut direction, &start, ctx));
@@ -110,7 +109,6 @@ fn search<P: Problem + ?Sized, W: Send>(
 mod tests {
     use super::*;
     use crate::linear::{LinearError, LinearSolve, LinearStatus};
-    use crate::problem::Point;
     use crate::problem::glm::Glm;
     use crate::problem::loss::{Logistic, Loss, Power, Squared};
     use crate::solve::{Solve, Status, Stop};
@@ -125,14 +123,13 @@ mod tests {
     impl<P: Problem + ?Sized> HessianSolver<P> for SteepestDescent {
         type Workspace = ();
 
-        fn prepare(&self, _: &P, _: Point<'_>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
+        fn prepare(&self, _: Hessian<'_, P>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
             Ok(())
         }
 
         fn solve(
             &self,
-            problem: &P,
-            at: Point<'_>,
+            hessian: Hessian<'_, P>,
             (): &mut (),
             rhs: &[f64],
             tolerance: f64,
@@ -142,7 +139,7 @@ mod tests {
             solution.fill(0.0);
             let (mut r, mut product) = (rhs.to_vec(), vec![0.0; rhs.len()]);
             while norm(&r) > tolerance * norm(rhs) {
-                problem.hess(at, &r, &mut product, ctx);
+                hessian.apply(&r, &mut product, ctx);
                 let s = dot(&r, &r) / dot(&r, &product);
                 axpy(s, &r, solution);
                 axpy(-s, &product, &mut r);

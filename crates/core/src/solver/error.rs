@@ -1,0 +1,76 @@
+//! Why a solve could not be done.
+
+use thiserror::Error;
+
+use crate::linear::LinearError;
+
+/// Why a solve could not be done.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// A vector has the wrong length.
+    #[error("{what} has length {found}, expected {expected}")]
+    Length {
+        /// Which vector.
+        what: &'static str,
+        /// The length that the problem asks for.
+        expected: usize,
+        /// The length it has.
+        found: usize,
+    },
+    /// A vector holds NaN or infinity.
+    #[error("{what}: entry {position} (from 0) is {value}, expected a finite number")]
+    NotFinite {
+        /// Which vector.
+        what: &'static str,
+        /// Where, from 0.
+        position: usize,
+        /// NaN or an infinity.
+        value: f64,
+    },
+    /// The step size is not a positive finite number.
+    #[error("step is {step}, expected a finite number above 0")]
+    InvalidStep {
+        /// What was given.
+        step: f64,
+    },
+    /// The tolerance is negative or NaN.
+    #[error("tolerance is {tolerance}, expected a number at least 0")]
+    InvalidTolerance {
+        /// What was given.
+        tolerance: f64,
+    },
+    /// An automatic step was asked for, and the problem knows no bound on its curvature.
+    #[error("the problem knows no bound on its curvature to choose a step from: give a step")]
+    UnknownSmoothness,
+    /// L rose at every automatic step tried, down to the one told.
+    #[error("L rises even with a step of {step:e}: its derivatives are wrong, or it is not convex")]
+    NoDescent {
+        /// The last step tried.
+        step: f64,
+    },
+    /// A step's linear system has no usable solution.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+    /// What is to be recorded does not fit into memory.
+    #[error("{bytes} bytes to record the solve could not be allocated")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
+}
+
+/// That `vector`, called `what` in messages, has length `expected` and finite entries.
+///
+/// # Errors
+///
+/// [`SolveError::Length`] or [`SolveError::NotFinite`].
+pub fn check_vector(what: &'static str, expected: usize, vector: &[f64]) -> Result<(), SolveError> {
+    if vector.len() != expected {
+        return Err(SolveError::Length { what, expected, found: vector.len() });
+    }
+    match vector.iter().position(|v| !v.is_finite()) {
+        Some(position) => Err(SolveError::NotFinite { what, position, value: vector[position] }),
+        None => Ok(()),
+    }
+}
