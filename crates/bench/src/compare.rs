@@ -2,7 +2,7 @@
 //!
 //! For gradient descent with step 1/L on a smooth, strongly convex L, with kappa = 1 - mu/L: |g1 - g*| = O(kappa^t),
 //! |g2 - g*| = O(t kappa^2t), |g3 - g*| = O(kappa^2t). Where L is quadratic with L_xz constant, g2 after t steps is g1 after
-//! 2t, without the factor t, and g3 is exact. Source: Ablin, Peyre, Moreau 2020, propositions 1, 2 and table 1.
+//! 2t, without the factor t, and g3 is exact. Source: Ablin, Peyre, Moreau 2020.
 
 use danskin::ctx::{Cost, Ctx};
 use danskin::estimator::EstimateError;

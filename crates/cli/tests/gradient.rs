@@ -183,6 +183,11 @@ fn labels_become_targets() {
     assert_eq!(work.run(&format!("{base} logistic --design three.svm --positive 5")).code, 0);
     assert_eq!(work.run(&format!("{base} logistic --design three.svm --positive 4")).code, 2);
     assert_eq!(work.run(&format!("{base} ridge --design three.svm --positive 5")).code, 2);
+    let steps = "gradient --problem logistic --design three.svm --lambda 1 --iterations 5";
+    work.write("signs.txt", "-1 1 -1");
+    assert_eq!(work.run(&format!("{steps} --positive 5 --output a")).code, 0);
+    assert_eq!(work.run(&format!("{steps} --targets signs.txt --output b")).code, 0);
+    assert_eq!(work.vector("a/automatic.npy"), work.vector("b/automatic.npy"));
     // One class is enough to go on.
     work.write("one.svm", "1 1:1\n1 2:1\n");
     assert_eq!(work.run(&format!("{base} logistic --design one.svm")).code, 0);

@@ -1,5 +1,5 @@
 //! Ridge regression has everything in closed form: l(x) = 1/2 x^T (x - D z*), grad l = x - D z*, L_zz and L_xz constant.
-//! There g3 is exact at every z, and g2 after t steps is g1 after 2t (Ablin, Peyre, Moreau 2020, proposition 2).
+//! There g3 is exact at every z, and g2 after t steps is g1 after 2t (Ablin, Peyre, Moreau 2020).
 
 use danskin::prelude::*;
 use danskin::testing::random;

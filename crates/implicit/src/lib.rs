@@ -6,7 +6,7 @@
 //!
 //! [`Implicit`] is the estimator; [`Cg`], [`DenseCholesky`] and [`Auto`] are Hessian solvers, one file each.
 //!
-//! Source: Ablin, Peyre, Moreau 2020, equation (5).
+//! Source: Ablin, Peyre, Moreau 2020.
 
 mod auto;
 mod cg;

@@ -1,7 +1,10 @@
 //! Every Hessian solver on every kind of matrix: the right answer, or a typed error, never NaN.
 
 use danskin_core::ctx::Ctx;
+use danskin_core::design::Design;
 use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::problem::glm::Glm;
+use danskin_core::problem::loss::Squared;
 use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
 use danskin_core::testing::{check_problem, random};
 use danskin_core::vector::{axpy, distance, dot, norm};
@@ -184,6 +187,19 @@ fn a_badly_scaled_hessian_is_not_taken_for_a_singular_one() {
     let problem = Quadratic::diagonal(&[1e-12, 1.0, 1e12]);
     let (solution, report) = solve(&DenseCholesky::default(), &problem, &[1.0, 1.0, 1.0]).unwrap();
     assert!((solution[0] - 1e12).abs() < 1e-3 && report.residual < 1e-15, "{solution:?}");
+}
+
+#[test]
+fn curvature_at_rounding_is_used_where_it_is_known_to_be_positive() {
+    // L_zz = diag(1, 2e-16): its smaller eigenvalue is below eps, and lambda > 0 says that it is one.
+    let design = Design::from_triplets(2, 2, &[(0, 0, 1.0), (1, 1, 1e-8)]).unwrap();
+    let problem = Glm::new(design, Squared, 1e-16).unwrap();
+    let (zeros, mut v, mut ctx) = ([0.0; 2], [0.0; 2], Ctx::new());
+    let hessian = Hessian { problem: &problem, at: Point::new(&zeros, &zeros) };
+    let (solver, mut workspace) = (Cg::default(), ());
+    let mut factored = Factored::new(&solver, hessian, &mut workspace, &mut ctx).unwrap();
+    let report = factored.solve(&[1.0, 1.0], 1e-12, &mut v, &mut ctx).unwrap();
+    assert!((v[1] * 2e-16 - 1.0).abs() < 1e-6, "{v:?} {report:?}");
 }
 
 #[test]

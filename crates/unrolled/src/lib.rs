@@ -10,7 +10,7 @@
 //! carried along, one column of dz_T/dx a direction, without a tape. Both go through a solver's rule, [`Unroll`]: how one
 //! of its steps is differentiated. Nothing else is known about a solver here.
 //!
-//! Source: Ablin, Peyre, Moreau 2020, equation (4); Gilbert 1992 for dz_t/dx -> dz*/dx.
+//! Source: Ablin, Peyre, Moreau 2020; Gilbert 1992 for dz_t/dx -> dz*/dx.
 
 mod forward;
 mod gradient_descent;

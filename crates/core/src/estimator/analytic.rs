@@ -1,6 +1,6 @@
 //! g1 = grad_x L(z_T, x).
 //!
-//! Source: Danskin 1967; Ablin, Peyre, Moreau 2020, equation (3). Its error is that of z_T, to first order.
+//! Source: Danskin 1967; Ablin, Peyre, Moreau 2020. Its error is that of z_T, to first order.
 
 use super::{EstimateError, Estimator, Gradient};
 use crate::ctx::Ctx;
