@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub steps: usize,
     /// rho.
     pub step: f64,
+    /// Times that an automatic rho was halved.
+    pub step_halvings: usize,
     /// L(z_t, x).
     pub value: f64,
     /// ‖grad_z L(z_t, x)‖.
@@ -79,6 +81,7 @@ impl Run<'_> {
                 status: solution.status(),
                 steps: solution.steps(),
                 step: solution.state().carried.rho(),
+                step_halvings: solution.state().carried.halvings(),
                 residual: solution.residual(),
                 z: solution.z().to_vec(),
                 cost: cost.with_peak_bytes(cost.peak_bytes - recorded_bytes),

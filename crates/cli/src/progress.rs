@@ -21,22 +21,27 @@ pub(crate) fn check_interrupt() -> Result<(), Failure> {
     if INTERRUPTED.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
-fn name(phase: Phase) -> &'static str {
+/// What a loop is called, and whether its number of iterations is known beforehand or only a cap.
+fn name(phase: Phase) -> (&'static str, bool) {
     match phase {
-        Phase::Norm => "norm of D",
-        Phase::Solve => "solve",
-        Phase::Reverse => "reverse pass",
-        Phase::Linear => "linear solve",
-        _ => "work",
+        Phase::Norm => ("norm of D", false),
+        Phase::Solve => ("solve", true),
+        Phase::Reverse => ("reverse pass", true),
+        Phase::Linear => ("linear solve", false),
+        _ => ("work", false),
     }
+}
+
+fn style(known: bool) -> ProgressStyle {
+    let template =
+        if known { "{msg:13} [{bar:40}] {pos}/{len} {elapsed} (eta {eta})" } else { "{msg:13} {pos} {elapsed}" };
+    ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |s| s.progress_chars("=> "))
 }
 
 /// A context whose loops can be interrupted and, unless `quiet`, show a bar on a terminal.
 pub(crate) fn context(quiet: bool) -> Ctx {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
-    let style = ProgressStyle::with_template("{msg:13} [{bar:40}] {pos}/{len} {elapsed} (eta {eta})")
-        .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "));
-    let bar = ProgressBar::with_draw_target(None, target).with_style(style).with_finish(ProgressFinish::AndClear);
+    let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear);
     let mut current = None;
     Ctx::watched(Box::new(move |tick: Tick| {
         if INTERRUPTED.load(Ordering::Relaxed) {
@@ -44,8 +49,10 @@ pub(crate) fn context(quiet: bool) -> Ctx {
         }
         if current != Some(tick.phase) {
             current = Some(tick.phase);
+            let (name, known) = name(tick.phase);
             bar.reset();
-            bar.set_message(name(tick.phase));
+            bar.set_style(style(known));
+            bar.set_message(name);
         }
         bar.set_length(tick.total as u64);
         bar.set_position(tick.done as u64);

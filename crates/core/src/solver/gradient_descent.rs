@@ -50,6 +50,12 @@ impl Pace {
     pub fn rho(&self) -> f64 {
         self.rho
     }
+
+    /// Times that an automatic step was halved, and the run restarted, because L rose.
+    #[must_use]
+    pub fn halvings(&self) -> usize {
+        self.watch.as_ref().map_or(0, |watch| watch.halvings)
+    }
 }
 
 /// Finds out whether an automatic step is too long.
@@ -236,7 +242,7 @@ mod tests {
         let smoothness = problem.smoothness(Point::new(&[0.0; 12], &x), &mut Ctx::new()).unwrap();
         let halvings = (solution.state().carried.rho() * smoothness).log2();
         // Too long by ten: 10 / 2^k must be below 2, and the first such k is taken.
-        assert_eq!(halvings, -3.0);
+        assert_eq!((halvings, solution.state().carried.halvings()), (-3.0, 3));
 
         let fixed = GradientDescent::new(StepSize::Fixed(solution.state().carried.rho()));
         let again = Solve::new(&problem, &fixed, &x).stop(Stop::steps(50)).run().unwrap();
