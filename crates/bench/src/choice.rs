@@ -177,7 +177,7 @@ impl Choices {
             solution.gradient_in(&Envelope, &Implicit::new(method).tolerance(tolerance), ctx)
         }
         match self.linear {
-            LinearMethod::Auto => by(solution, Auto::default(), self.linear_tolerance, ctx),
+            LinearMethod::Auto => by(solution, Auto, self.linear_tolerance, ctx),
             LinearMethod::Cg => by(solution, Cg::default(), self.linear_tolerance, ctx),
             LinearMethod::Dense => by(solution, DenseCholesky::default(), self.linear_tolerance, ctx),
         }

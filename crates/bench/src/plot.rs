@@ -123,16 +123,12 @@ impl Comparison {
         let last = self.rows.last().map_or(0, |row| row.steps);
         let middle = f64::midpoint(self.fit_from as f64, last as f64);
         let line = |rate: &Rate| {
-            let slope = rate.expected * analytic.line.slope;
+            let slope = rate.expected? * analytic.line.slope;
             let at_middle = rate.line.intercept + rate.line.slope * middle;
-            Expected {
-                from: self.fit_from as f64 / 2.0,
-                intercept: at_middle - slope * middle,
-                slope,
-                over_t: rate.over_t,
-            }
+            let from = self.fit_from as f64 / 2.0;
+            Some(Expected { from, intercept: at_middle - slope * middle, slope, over_t: rate.over_t })
         };
-        self.rates.iter().map(line).collect()
+        self.rates.iter().filter_map(line).collect()
     }
 
     fn curves(&self, against: Against) -> Vec<Curve> {
@@ -148,6 +144,12 @@ impl Comparison {
             .filter(|curve| !curve.points.is_empty())
             .collect()
     }
+}
+
+/// A number without the digits that adding up steps leaves behind.
+fn short(value: f64) -> String {
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -180,7 +182,8 @@ fn draw(
         .configure_mesh()
         .x_desc(against.label())
         .y_desc("error of the gradient, ‖g - g*‖")
-        .x_label_formatter(&|value| value.to_string())
+        .x_labels(9)
+        .x_label_formatter(&|value| short(*value))
         .y_label_formatter(&|value| format!("{value:.0e}"))
         .label_style(("sans-serif", 15))
         .light_line_style(WHITE)
@@ -211,10 +214,22 @@ fn draw(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.9))
         .border_style(RGBColor(200, 200, 200))
         .label_font(("sans-serif", 16))
         .draw()
         .map_err(|e| failed(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_short() {
+        for (value, text) in [(0.1 + 0.2, "0.3"), (400.0, "400"), (0.0, "0"), (2.5e-4, "0.00025")] {
+            assert_eq!(short(value), text);
+        }
+    }
 }

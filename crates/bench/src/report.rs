@@ -3,11 +3,12 @@
 use danskin::ctx::Cost;
 use danskin::estimator::EstimateError;
 use danskin::linear::{LinearSolve, LinearStatus};
-use danskin::prelude::Gradient;
+use danskin::prelude::{Gradient, SolveError};
 use danskin::vector::norm;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+use crate::choice::EstimatorKind;
 use crate::compare::{Comparison, Measure, Row};
 use crate::trajectory::Snapshot;
 
@@ -58,12 +59,14 @@ impl From<LinearSolve> for LinearReport {
     }
 }
 
-/// `"ok"`; `"inexact"` for a gradient whose linear solve ended above its tolerance; else why there is none.
+/// `"ok"`; `"inexact"` for a gradient whose linear solve ended above its tolerance; `"unverified"` for one whose Hessian is
+/// not known to be positive definite; else why there is none.
 #[must_use]
 pub fn status<T>(result: &Result<T, EstimateError>, linear: Option<LinearSolve>) -> &'static str {
     match (result, linear) {
         (Err(error), _) => error.name(),
         (Ok(_), Some(linear)) if linear.status != LinearStatus::Converged => "inexact",
+        (Ok(_), Some(linear)) if !linear.positive_definite => "unverified",
         (Ok(_), _) => "ok",
     }
 }
@@ -98,15 +101,15 @@ pub fn message(result: &Result<Gradient, EstimateError>) -> Option<String> {
     }
 }
 
-impl From<&Result<Gradient, EstimateError>> for EstimateReport {
-    fn from(result: &Result<Gradient, EstimateError>) -> Self {
+impl EstimateReport {
+    fn new(snapshot: &Snapshot, kind: EstimatorKind, result: &Result<Gradient, EstimateError>) -> Self {
         let gradient = result.as_ref().ok();
         let linear = gradient.and_then(|gradient| gradient.linear);
         Self {
             status: status(result, linear),
             message: message(result),
             norm: gradient.map(|gradient| norm(&gradient.value)),
-            cost: gradient.map(|gradient| gradient.cost.into()),
+            cost: gradient.map(|gradient| snapshot.own_cost(kind, gradient.cost).into()),
             linear: linear.map(Into::into),
         }
     }
@@ -149,8 +152,8 @@ impl GradientReport {
     /// Of one snapshot.
     #[must_use]
     pub fn new(instance: Instance, snapshot: &Snapshot) -> Self {
-        let estimators = snapshot.estimates.iter().map(|(kind, gradient)| (kind.name(), gradient.into()));
-        let peak_bytes = snapshot.cost.peak_bytes + snapshot.recorded_bytes;
+        let report =
+            |(kind, gradient): &(EstimatorKind, _)| (kind.name(), EstimateReport::new(snapshot, *kind, gradient));
         Self {
             schema: SCHEMA,
             instance,
@@ -160,14 +163,37 @@ impl GradientReport {
             step_halvings: snapshot.step_halvings,
             value: snapshot.value,
             grad_z_norm: snapshot.residual,
-            cost: snapshot.cost.with_peak_bytes(peak_bytes).into(),
-            estimators: estimators.collect(),
+            cost: snapshot.cost.into(),
+            estimators: snapshot.estimates.iter().map(report).collect(),
         }
+    }
+}
+
+/// `report.json` of a `danskin gradient` that came to nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureReport {
+    schema: u32,
+    #[serde(flatten)]
+    instance: Instance,
+    status: &'static str,
+    message: String,
+    estimators: BTreeMap<&'static str, EstimateReport>,
+}
+
+impl FailureReport {
+    /// Of a solve that failed.
+    #[must_use]
+    pub fn new(instance: Instance, asked: &[EstimatorKind], error: &SolveError) -> Self {
+        let status = error.name();
+        let absent = EstimateReport { status, message: None, norm: None, cost: None, linear: None };
+        let estimators = asked.iter().map(|kind| (kind.name(), absent.clone())).collect();
+        Self { schema: SCHEMA, instance, status, message: error.to_string(), estimators }
     }
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct ReferenceReport {
+    estimator: &'static str,
     status: &'static str,
     newton_steps: usize,
     relative_residual: f64,
@@ -214,7 +240,7 @@ struct RateReport {
     fitted: &'static str,
     slope: f64,
     ratio_to_analytic: Option<f64>,
-    theory: f64,
+    theory: Option<f64>,
     points: usize,
     r_squared: f64,
 }
@@ -230,7 +256,7 @@ pub struct CompareReport {
     reference: ReferenceReport,
     rows: Vec<RowReport>,
     fit_from: usize,
-    nominal_kappa: f64,
+    nominal_kappa: Option<f64>,
     effective_kappa: Option<f64>,
     rates: BTreeMap<&'static str, RateReport>,
 }
@@ -257,6 +283,7 @@ impl CompareReport {
             step: comparison.step,
             setup_passes: comparison.setup_passes,
             reference: ReferenceReport {
+                estimator: reference.estimator.name(),
                 status: reference.status.name(),
                 newton_steps: reference.steps,
                 relative_residual: reference.relative_residual,

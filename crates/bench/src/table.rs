@@ -45,8 +45,13 @@ impl Comparison {
             header.extend(asked.iter().map(|kind| format!("{kind}\n{what}")));
         }
         let mut text = aligned(header, self.rows.iter().map(cells).collect(), &[]);
-        if !self.rates.is_empty() {
-            text.push('\n');
+        if self.rows.iter().flat_map(|row| &row.measures).any(Measure::is_inexact) {
+            text += "* the linear solve ended above its tolerance\n";
+        }
+        text.push('\n');
+        if self.rates.is_empty() {
+            let _ = writeln!(text, "no rates: fewer than 3 errors above rounding at t >= {}", self.fit_from);
+        } else {
             text += &self.rates_table();
         }
         text
@@ -60,22 +65,21 @@ impl Comparison {
                 if rate.over_t { "ln(error / t)" } else { "ln(error)" }.to_owned(),
                 format!("{:.6}", rate.line.slope),
                 rate.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.4}")),
-                format!("{}", rate.expected),
+                rate.expected.map_or_else(|| "-".to_owned(), |expected| expected.to_string()),
                 rate.line.points.to_string(),
                 format!("{:.6}", rate.line.r_squared),
             ]
         });
         let mut text = aligned(header.to_vec(), rows.collect(), &[0, 1]);
+        let condition = |kappa: f64| 1.0 / (1.0 - kappa);
+        let _ = write!(text, "fitted over t >= {}", self.fit_from);
         if let Some(kappa) = self.effective_kappa() {
-            let _ = writeln!(
-                text,
-                "fitted over t >= {}; effective kappa {kappa:.6} (condition {:.4}), nominal {:.6} (condition {:.4})",
-                self.fit_from,
-                1.0 / (1.0 - kappa),
-                self.nominal_kappa,
-                1.0 / (1.0 - self.nominal_kappa),
-            );
+            let _ = write!(text, "; effective kappa {kappa:.6} (condition {:.4})", condition(kappa));
         }
+        if let Some(kappa) = self.nominal_kappa {
+            let _ = write!(text, ", nominal {kappa:.6} (condition {:.4})", condition(kappa));
+        }
+        text.push('\n');
         text
     }
 }
@@ -83,8 +87,14 @@ impl Comparison {
 fn cells(row: &Row) -> Vec<String> {
     let mut cells = vec![row.steps.to_string()];
     let columns: [fn(&Measure) -> String; 4] = [
-        |measure| measure.error.map_or_else(|error| error.name().to_owned(), |error| format!("{error:.3e}")),
-        |measure| format!("{:.4}", measure.cost.seconds),
+        |measure| match measure.error {
+            Ok(error) => format!("{error:.3e}{}", if measure.is_inexact() { "*" } else { "" }),
+            Err(error) => error.name().to_owned(),
+        },
+        |measure| match measure.cost.seconds {
+            seconds if seconds < 1e-3 => format!("{seconds:.1e}"),
+            seconds => format!("{seconds:.4}"),
+        },
         |measure| measure.cost.passes.to_string(),
         |measure| bytes(measure.cost.peak_bytes),
     ];

@@ -24,16 +24,18 @@ pub struct Snapshot {
     pub residual: f64,
     /// z_t.
     pub z: Vec<f64>,
-    /// What z_t cost, without what recording holds.
+    /// What z_t cost, without recording.
     pub cost: Cost,
-    /// Bytes that recording holds.
-    pub recorded_bytes: u64,
+    /// What recording cost beyond z_t, on behalf of g2; its memory is what it holds.
+    pub recording: Cost,
     /// The gradients asked for, in order.
     pub estimates: Vec<(EstimatorKind, Result<Gradient, EstimateError>)>,
 }
 
 /// Runs gradient descent on `problem` at x from z_0 (0 where `None`) and takes a snapshot at each of `stops`, which must
 /// be in increasing order of their steps. The last one is where the solve converged, diverged or was interrupted.
+///
+/// Where recording does not fit into memory, all is run again without, and g2 is an error of its own.
 ///
 /// # Errors
 ///
@@ -47,10 +49,41 @@ pub fn trajectory(
     ctx: &mut Ctx,
 ) -> Result<Vec<Snapshot>, SolveError> {
     let run = Run { problem, x, initial, choices, stops };
-    match (choices.estimators.contains(&EstimatorKind::Automatic), choices.mode) {
+    let recorded = match (choices.estimators.contains(&EstimatorKind::Automatic), choices.mode) {
         (false, _) => run.record(NoTape, ctx),
         (true, Mode::Reverse) => run.record(Tape::new(), ctx),
         (true, Mode::Forward) => run.record(Tangents::full(), ctx),
+    };
+    let Err(SolveError::OutOfMemory { bytes }) = recorded else { return recorded };
+    let mut snapshots = run.record(NoTape, ctx)?;
+    for snapshot in &mut snapshots {
+        snapshot.estimates.push((EstimatorKind::Automatic, Err(EstimateError::OutOfMemory { bytes })));
+        snapshot.estimates.sort_by_key(|(kind, _)| *kind);
+    }
+    Ok(snapshots)
+}
+
+impl Snapshot {
+    /// What `kind` cost together with z_t, where its gradient alone cost `own`.
+    #[must_use]
+    pub fn cost_with(&self, kind: EstimatorKind, own: Cost) -> Cost {
+        self.and_recording(kind, self.cost.then(own))
+    }
+
+    /// What `kind` cost beyond z_t, where its gradient alone cost `own`.
+    #[must_use]
+    pub fn own_cost(&self, kind: EstimatorKind, own: Cost) -> Cost {
+        self.and_recording(kind, own)
+    }
+
+    /// g2 pays for the recording, whose memory is held all the while.
+    fn and_recording(&self, kind: EstimatorKind, cost: Cost) -> Cost {
+        if kind != EstimatorKind::Automatic {
+            return cost;
+        }
+        let mut total = cost.then(self.recording);
+        total.peak_bytes = cost.peak_bytes + self.recording.peak_bytes;
+        total
     }
 }
 
@@ -75,17 +108,15 @@ impl Run<'_> {
             solution.resume(stop, ctx)?;
             let estimates = self.choices.estimators.iter();
             let estimates = estimates.filter_map(|&kind| Some((kind, self.choices.gradient(kind, &solution, ctx)?)));
-            let recorded_bytes = solution.recorder().bytes();
-            let cost = solution.cost();
             snapshots.push(Snapshot {
                 status: solution.status(),
                 steps: solution.steps(),
-                step: solution.state().carried.rho(),
-                step_halvings: solution.state().carried.halvings(),
+                step: solution.state().rho(),
+                step_halvings: solution.state().halvings(),
                 residual: solution.residual(),
                 z: solution.z().to_vec(),
-                cost: cost.with_peak_bytes(cost.peak_bytes - recorded_bytes),
-                recorded_bytes,
+                cost: solution.cost_of_z(),
+                recording: solution.recorder().cost(),
                 estimates: estimates.collect(),
                 value: self.problem.value(solution.point(), ctx),
             });

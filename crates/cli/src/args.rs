@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use danskin::problem::loss::Power;
 use danskin::solver::StepSize;
 use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, UnknownName};
-use danskin_data::{IndexBase, LabelColumn};
+use danskin_data::{IndexBase, LabelColumn, ReadOptions};
 
 const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
     2 bad input, said in one line before any work; 3 an estimator that was asked for failed (the others are written, \
@@ -45,6 +45,35 @@ pub(crate) enum Command {
     Data(DataCommand),
 }
 
+/// What a design's file leaves open.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReadArgs {
+    /// Index of the first column in svmlight text; 1 if absent.
+    #[arg(long, value_name = "0|1")]
+    index_base: Option<Base>,
+    /// Number of columns of an svmlight file; the largest index if absent.
+    #[arg(long, value_name = "M")]
+    columns: Option<usize>,
+    /// Where a CSV has its labels.
+    #[arg(long, value_name = "WHERE")]
+    label_column: Option<Labels>,
+}
+
+impl ReadArgs {
+    /// Whether nothing was said.
+    pub(crate) fn are_absent(&self) -> bool {
+        self.index_base.is_none() && self.columns.is_none() && self.label_column.is_none()
+    }
+
+    pub(crate) fn options(&self) -> ReadOptions {
+        ReadOptions {
+            index_base: self.index_base.map_or(IndexBase::One, Into::into),
+            columns: self.columns,
+            label_column: self.label_column.map(Into::into),
+        }
+    }
+}
+
 /// L(z, x) = sum_i phi((D z)_i, x_i) + lambda/2 ‖z‖²; x are the targets.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProblemArgs {
@@ -54,15 +83,8 @@ pub(crate) struct ProblemArgs {
     /// For logistic labels that are not -1 and +1: this label is +1, all others are -1.
     #[arg(long, value_name = "LABEL", conflicts_with = "targets")]
     pub(crate) positive: Option<f64>,
-    /// Index of the first column in svmlight text.
-    #[arg(long, value_name = "0|1", default_value = "1")]
-    pub(crate) index_base: Base,
-    /// Number of columns of an svmlight file; the largest index if absent.
-    #[arg(long, value_name = "M")]
-    pub(crate) columns: Option<usize>,
-    /// Where a CSV has its labels.
-    #[arg(long, value_name = "WHERE")]
-    pub(crate) label_column: Option<Labels>,
+    #[command(flatten)]
+    pub(crate) reading: ReadArgs,
     /// z_0: a .npy or text file of m numbers; 0 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
@@ -73,7 +95,7 @@ pub(crate) struct ProblemArgs {
 pub(crate) struct MethodArgs {
     /// The inner solver: gd, gradient descent.
     #[arg(long, value_name = "NAME", default_value = "gd")]
-    pub(crate) solver: SolverName,
+    solver: SolverName,
     /// Step of gradient descent: a number above 0, or auto for 1/L with L estimated.
     #[arg(long, value_name = "F|auto", default_value = "auto", value_parser = step)]
     pub(crate) step: StepSize,
@@ -96,6 +118,7 @@ pub(crate) struct MethodArgs {
 
 impl MethodArgs {
     pub(crate) fn choices(&self) -> Choices {
+        let SolverName::Gd = self.solver;
         Choices {
             step: self.step,
             estimators: self.estimator.0.clone(),
@@ -182,15 +205,8 @@ pub(crate) struct ShowArgs {
     /// A shipped set's name, or a file.
     #[arg(value_name = "NAME|FILE")]
     pub(crate) name: PathBuf,
-    /// Index of the first column in svmlight text.
-    #[arg(long, value_name = "0|1", default_value = "1")]
-    pub(crate) index_base: Base,
-    /// Number of columns of an svmlight file; the largest index if absent.
-    #[arg(long, value_name = "M")]
-    pub(crate) columns: Option<usize>,
-    /// Where a CSV has its labels.
-    #[arg(long, value_name = "WHERE")]
-    pub(crate) label_column: Option<Labels>,
+    #[command(flatten)]
+    pub(crate) reading: ReadArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

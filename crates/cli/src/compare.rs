@@ -27,17 +27,21 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 
-    let quadratic = match args.problem {
-        ProblemName::Ridge => true,
-        ProblemName::Power(power) => power.exponent() == 2.0,
-        ProblemName::Logistic => false,
+    let law = match args.problem {
+        ProblemName::Ridge => Law::Quadratic,
+        ProblemName::Power(power) if power.exponent() == 2.0 => Law::Quadratic,
+        // Below 3 the second derivatives are no more than Hoelder continuous; without a penalty nothing is known to be
+        // strongly convex.
+        ProblemName::Power(power) if power.exponent() < 3.0 => Law::Unknown,
+        _ if input.instance.lambda == 0.0 => Law::Unknown,
+        _ => Law::StronglyConvex,
     };
     let settings = Settings {
         initial: input.initial.as_deref(),
         choices,
         iterations: args.iterations.clone(),
         tolerance: args.method.tolerance,
-        law: if quadratic { Law::Quadratic } else { Law::StronglyConvex },
+        law,
     };
     let found = compare(input.problem.as_ref(), &input.x, &settings, &mut ctx);
     drop(ctx);
@@ -49,9 +53,10 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
     })?;
     progress::check_interrupt()?;
 
-    print(&heading(&input.instance, &comparison))?;
-    print(&comparison.table())?;
+    let heading = heading(&input.instance, &comparison);
     let files = write(&folder, input.instance, &comparison)?;
+    print(&heading)?;
+    print(&comparison.table())?;
     if !quiet {
         print(&format!("\nwritten to {}: {}\n", args.output.display(), files.join(", ")))?;
     }
@@ -77,10 +82,11 @@ fn heading(instance: &Instance, comparison: &Comparison) -> String {
     format!(
         "{problem} on {design}{shipped}: {rows} rows, {columns} columns, {entries} entries\n\
          lambda {lambda:.6e}, step {:.6e} ({} passes to choose it)\n\
-         g* by g3 after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}\n\
+         g* by the {} estimator after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}\n\
          errors are ‖g - g*‖; seconds, passes over D and memory are those of z_t and the gradient together\n\n",
         comparison.step,
         comparison.setup_passes,
+        reference.estimator,
         reference.steps,
         reference.relative_residual,
         norm(&reference.gradient),
@@ -89,7 +95,7 @@ fn heading(instance: &Instance, comparison: &Comparison) -> String {
 
 /// Writes the reports and plots, and returns their names.
 fn write(folder: &Folder, instance: Instance, comparison: &Comparison) -> Result<Vec<String>, Failure> {
-    let title = format!("{} on {}, lambda = {:.4}", instance.problem, instance.design, instance.lambda);
+    let title = format!("{} on {}, lambda = {:.3e}", instance.problem, instance.design, instance.lambda);
     folder.write_report(&CompareReport::new(instance, comparison))?;
     let csv = report::csv(comparison).context("report.csv").map_err(Failure::Output)?;
     folder.write("report.csv", |out| out.write_all(csv.as_bytes()))?;

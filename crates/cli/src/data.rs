@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use danskin_bench::table::aligned;
-use danskin_data::{Distinct, LabelSummary, ReadOptions, Shipped, Summary, shipped};
+use danskin_data::{Distinct, LabelSummary, Shipped, Summary, shipped};
 
 use crate::args::{DataCommand, ShowArgs};
 use crate::failure::Failure;
@@ -21,27 +21,21 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode, Failure> {
 }
 
 fn list() -> Result<(), Failure> {
-    let header = ["name", "rows", "columns", "entries", "licence", "what"].map(str::to_owned).to_vec();
+    let header = ["name", "rows", "columns", "entries", "what"].map(str::to_owned).to_vec();
     let rows = shipped().iter().map(|set| {
         vec![
             set.name.to_owned(),
             set.rows.to_string(),
             set.columns.to_string(),
             set.entries.to_string(),
-            set.licence.to_owned(),
             set.description.to_owned(),
         ]
     });
-    print(&aligned(header, rows.collect(), &[0, 4, 5]))
+    print(&aligned(header, rows.collect(), &[0, 4]))
 }
 
 fn show(args: &ShowArgs) -> Result<(), Failure> {
-    let options = ReadOptions {
-        index_base: args.index_base.into(),
-        columns: args.columns,
-        label_column: args.label_column.map(Into::into),
-    };
-    let dataset = read_design(&args.name, &options).map_err(|error| Failure::Input(error.into()))?;
+    let dataset = read_design(&args.name, &args.reading).map_err(Failure::Input)?;
     print(&(about(&args.name) + &describe(&Summary::of(&dataset))))
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use danskin::solver::SolveError;
 use thiserror::Error;
 
+use crate::progress::INTERRUPTED_CODE;
+
 /// Why there is no result.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -56,6 +58,6 @@ pub(crate) fn code(result: Result<ExitCode, Failure>) -> ExitCode {
         Failure::Output(_) => 1,
         Failure::Input(_) => 2,
         Failure::Solve(_) => ESTIMATOR_FAILED,
-        Failure::Interrupted => 130,
+        Failure::Interrupted => INTERRUPTED_CODE,
     })
 }

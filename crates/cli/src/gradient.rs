@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use danskin::solve::{Status, Stop};
-use danskin_bench::report::{GradientReport, message};
+use danskin::prelude::{SolveError, Status, Stop};
+use danskin_bench::choice::EstimatorKind;
+use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
 use danskin_bench::trajectory::trajectory;
 use danskin_data::write_vector;
 
@@ -28,11 +29,14 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         None => Stop::steps(args.iterations),
     };
     let initial = input.initial.as_deref();
-    let mut snapshots = trajectory(input.problem.as_ref(), &input.x, initial, &choices, &[stop], &mut ctx)?;
+    let found = trajectory(input.problem.as_ref(), &input.x, initial, &choices, &[stop], &mut ctx);
     drop(ctx);
     progress::check_interrupt()?;
-    // One stop gives one snapshot.
-    let snapshot = snapshots.remove(0);
+    let snapshot = match found {
+        // One stop gives one snapshot.
+        Ok(mut snapshots) => snapshots.remove(0),
+        Err(error) => return Err(nothing(&folder, input.instance, &choices.estimators, error)),
+    };
 
     let mut failed = snapshot.status == Status::Diverged;
     for (kind, gradient) in &snapshot.estimates {
@@ -64,4 +68,16 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         ))?;
     }
     Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Leaves a report of a solve that failed, and nothing that an earlier one left.
+fn nothing(folder: &Folder, instance: Instance, asked: &[EstimatorKind], error: SolveError) -> Failure {
+    let failure = Failure::from(error);
+    if let Failure::Solve(_) = failure {
+        let files = asked.iter().map(|kind| format!("{kind}.npy")).chain(["z.npy".to_owned()]);
+        let removed: Result<(), Failure> = files.into_iter().try_for_each(|file| folder.remove(&file));
+        let written = removed.and_then(|()| folder.write_report(&FailureReport::new(instance, asked, &error)));
+        return written.err().unwrap_or(failure);
+    }
+    failure
 }

@@ -9,11 +9,11 @@ use danskin::design::Design;
 use danskin::prelude::{AssembleHessian, DenseCholesky, Glm, Logistic, Loss, Point, Squared};
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
-use danskin_data::{Dataset, ReadError, ReadOptions, Shipped, read_vector};
+use danskin_data::{Dataset, Shipped, read_vector};
 
-use crate::args::{ProblemArgs, ProblemName};
+use crate::args::{ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
-use crate::progress::check_interrupt;
+use crate::progress::{self, check_interrupt};
 
 /// The penalty: given, or to be chosen by the condition.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +32,13 @@ pub(crate) struct Input {
 }
 
 /// A shipped set by its name, else a file.
-pub(crate) fn read_design(name: &Path, options: &ReadOptions) -> Result<Dataset, ReadError> {
-    match name.to_str().and_then(Shipped::find) {
-        Some(shipped) => shipped.load(),
-        None => danskin_data::read(name, options),
-    }
+pub(crate) fn read_design(name: &Path, args: &ReadArgs) -> anyhow::Result<Dataset> {
+    let Some(shipped) = name.to_str().and_then(Shipped::find) else {
+        return Ok(danskin_data::read(name, &args.options())?);
+    };
+    let set = shipped.name;
+    ensure!(args.are_absent(), "{set} is shipped: --index-base, --columns and --label-column are for files");
+    Ok(shipped.load()?)
 }
 
 /// Reads and checks everything that the command line names.
@@ -48,12 +50,12 @@ pub(crate) fn read(
     choices: &Choices,
     ctx: &mut Ctx,
 ) -> Result<Input, Failure> {
-    let input = read_unchecked(name, design, penalty, args, choices, ctx);
+    let input = read_and_check(name, design, penalty, args, choices, ctx);
     check_interrupt()?;
     input.map_err(Failure::Input)
 }
 
-fn read_unchecked(
+fn read_and_check(
     name: ProblemName,
     path: &Path,
     penalty: Penalty,
@@ -61,12 +63,9 @@ fn read_unchecked(
     choices: &Choices,
     ctx: &mut Ctx,
 ) -> anyhow::Result<Input> {
-    let options = ReadOptions {
-        index_base: args.index_base.into(),
-        columns: args.columns,
-        label_column: args.label_column.map(Into::into),
-    };
-    let Dataset { design, labels } = read_design(path, &options)?;
+    let Dataset { design, labels } = read_design(path, &args.reading)?;
+    progress::watch_for_interrupts();
+    check_memory(&design)?;
     let x = targets(name, path, &design, labels, args)?;
     let initial = match &args.initial {
         Some(file) => Some(vector(file, "columns", design.columns())?),
@@ -97,6 +96,22 @@ fn read_unchecked(
     Ok(Input { problem, x, initial, instance })
 }
 
+/// Vectors of length m and n that a solve, its gradients and their scratch hold, about.
+const VECTORS: usize = 12;
+
+/// That vectors as long as the design's sides fit into memory at all; one absurd index in a small file is enough that
+/// they do not.
+fn check_memory(design: &Design) -> anyhow::Result<()> {
+    let (rows, columns) = (design.rows(), design.columns());
+    let numbers = rows.saturating_add(columns).saturating_mul(VECTORS);
+    let fits = Vec::<f64>::new().try_reserve_exact(numbers).is_ok();
+    ensure!(
+        fits,
+        "{rows} rows and {columns} columns need more memory than there is for {VECTORS} vectors of each length"
+    );
+    Ok(())
+}
+
 fn build<L: Loss + Copy + 'static>(
     design: &Arc<Design>,
     loss: L,
@@ -112,6 +127,7 @@ fn build<L: Loss + Copy + 'static>(
             let smoothness = unpenalised.loss_smoothness(Point::new(start, x), ctx);
             // L = smoothness + lambda = condition * lambda.
             let smoothness = smoothness.context("--condition: the loss knows no bound on its curvature here")?;
+            ensure!(smoothness > 0.0 && smoothness.is_finite(), "--condition: L is {smoothness}, give --lambda");
             smoothness / (condition - 1.0)
         }
     };

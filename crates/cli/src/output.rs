@@ -24,18 +24,20 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    made: bool,
+    /// The folders made for it, the outermost last.
+    made: Vec<PathBuf>,
 }
 
 impl Folder {
     /// The folder at `path`, made if it is missing. Done before the work, so that what cannot be written is said early.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let made = !path.exists();
+        let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let folder = Self { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
         fs::create_dir_all(path)
             .and_then(|()| tempfile::tempfile_in(path).map(drop))
             .with_context(|| format!("--output {}", path.display()))
             .map_err(Failure::Output)?;
-        Ok(Self { path: path.to_owned(), made })
+        Ok(folder)
     }
 
     /// Writes the file `name` by `write`.
@@ -46,12 +48,11 @@ impl Folder {
     ) -> Result<(), Failure> {
         let path = self.path.join(name);
         let written = || -> io::Result<()> {
-            let mut file = NamedTempFile::new_in(&self.path)?;
+            let mut file = temporary(&self.path)?;
             let mut buffered = io::BufWriter::new(file.as_file_mut());
             write(&mut buffered)?;
             buffered.flush()?;
             drop(buffered);
-            readable(file.as_file())?;
             file.persist(&path)?;
             Ok(())
         };
@@ -79,22 +80,18 @@ impl Folder {
 }
 
 impl Drop for Folder {
-    /// A folder made for results that never came is taken away again; one that holds anything stays.
+    /// Folders made for results that never came are taken away again; one that holds anything stays.
     fn drop(&mut self) {
-        if self.made {
-            let _ = fs::remove_dir(&self.path);
+        for folder in &self.made {
+            let _ = fs::remove_dir(folder);
         }
     }
 }
 
-/// Temporary files are private; results get the permissions that other files get.
-#[cfg(unix)]
-fn readable(file: &fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &fs::File) -> io::Result<()> {
-    Ok(())
+/// A temporary file with the permissions of any new file, which the umask decides.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }

@@ -8,12 +8,30 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::failure::Failure;
 
+/// Whether someone asked to end.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether loops look at [`INTERRUPTED`] by now.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// Lets Ctrl-C, and a request to terminate, end the loops at their next tick.
+/// Exit code of an interrupted program, as shells report it.
+pub(crate) const INTERRUPTED_CODE: u8 = 130;
+
+/// Lets Ctrl-C, and a request to terminate, end the program: at once while files are read, and when it is asked for again;
+/// else at the next tick of a loop.
 pub(crate) fn catch_interrupts() {
-    // Where no handler can be set, the default one ends the program at once, which leaves no half-written file either.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let handler = || {
+        let again = INTERRUPTED.swap(true, Ordering::Relaxed);
+        if again || !WATCHED.load(Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED_CODE.into());
+        }
+    };
+    // Where no handler can be set, the default one ends the program at once.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// From here on an interrupt waits for the next tick, so that what is being written is finished or taken back.
+pub(crate) fn watch_for_interrupts() {
+    WATCHED.store(true, Ordering::Relaxed);
 }
 
 /// Ends a command between its loops if Ctrl-C was pressed.
@@ -28,6 +46,7 @@ fn name(phase: Phase) -> (&'static str, bool) {
         Phase::Solve => ("solve", true),
         Phase::Reverse => ("reverse pass", true),
         Phase::Linear => ("linear solve", false),
+        Phase::Assembly => ("assembly", true),
         _ => ("work", false),
     }
 }

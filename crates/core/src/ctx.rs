@@ -10,7 +10,8 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Cost {
-    /// Reads of the whole of D, whatever is computed from it on the way.
+    /// Reads of the whole of D, whatever is computed from it on the way. Assembling a Hessian counts as the products with
+    /// it that take as many operations.
     pub passes: u64,
     /// Products with a second derivative of L (`L_zz v`, `L_xz v`, `L_zx w`, or two of them in one pass).
     pub second_order_products: u64,
@@ -24,10 +25,22 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The same cost with another peak.
+    /// The same cost with `bytes` more memory.
     #[must_use]
-    pub fn with_peak_bytes(self, peak_bytes: u64) -> Self {
-        Self { peak_bytes, ..self }
+    pub fn and_bytes(self, bytes: u64) -> Self {
+        Self { peak_bytes: self.peak_bytes + bytes, ..self }
+    }
+
+    /// What is left of this cost without `part`, which was spent within it; the peak stays.
+    #[must_use]
+    pub fn without(self, part: Cost) -> Self {
+        Self {
+            passes: self.passes - part.passes,
+            second_order_products: self.second_order_products - part.second_order_products,
+            solves: self.solves - part.solves,
+            peak_bytes: self.peak_bytes,
+            seconds: self.seconds - part.seconds,
+        }
     }
 
     /// The cost of this computation and then `next`: counts and seconds add, the peak is the larger one.
@@ -55,6 +68,8 @@ pub enum Phase {
     Reverse,
     /// Iterations of a linear solver.
     Linear,
+    /// Rows of D taken into a Hessian that is written down.
+    Assembly,
 }
 
 /// One tick of a long loop.
@@ -142,7 +157,12 @@ impl Ctx {
 
     /// Counts one pass over D.
     pub fn count_pass(&mut self) {
-        self.cost.passes += 1;
+        self.count_passes(1);
+    }
+
+    /// Counts the work of several passes over D.
+    pub fn count_passes(&mut self, passes: u64) {
+        self.cost.passes += passes;
     }
 
     /// Counts one product with a second derivative.

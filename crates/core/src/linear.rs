@@ -71,10 +71,20 @@ impl LinearSolve {
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum LinearError {
+    /// The Hessian is singular whatever its entries are.
+    #[error("the Hessian is singular: its rank is at most {rank}, for {latent} latent variables")]
+    RankDeficient {
+        /// A bound on its rank.
+        rank: usize,
+        /// m.
+        latent: usize,
+    },
     /// The Hessian is singular to working precision.
-    #[error("the Hessian is singular: its reciprocal condition is about {reciprocal_condition:.1e}")]
+    #[error(
+        "the Hessian is singular to working precision: its reciprocal condition is at most {reciprocal_condition:.1e}"
+    )]
     Singular {
-        /// Smallest over largest pivot or curvature met, after scaling to unit diagonal.
+        /// A bound on smallest over largest eigenvalue, after scaling to unit diagonal where the method does so.
         reciprocal_condition: f64,
     },
     /// The Hessian has a negative eigenvalue.
@@ -86,6 +96,9 @@ pub enum LinearError {
     /// The Hessian or the right-hand side holds NaN or infinity.
     #[error("the Hessian or the right-hand side is not finite")]
     NotFinite,
+    /// Whoever watches asked to end before there was a solution.
+    #[error("interrupted")]
+    Interrupted,
     /// The method needs more memory than it may use.
     #[error("the method needs {needed} bytes, its limit is {limit} bytes")]
     TooLarge {

@@ -6,13 +6,10 @@
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
 
-/// An outer function f(z, x) and its first derivatives.
+/// The first derivatives of an outer function f(z, x); its value is not needed.
 ///
 /// `at` is a point of the inner problem, with whatever is known there; `problem` is that problem.
 pub trait Outer<P: ?Sized>: Sync {
-    /// f(z, x).
-    fn value(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64;
-
     /// `out = grad_z f(z, x)`, length m.
     fn grad_z(&self, problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx);
 
@@ -25,10 +22,6 @@ pub trait Outer<P: ?Sized>: Sync {
 pub struct Envelope;
 
 impl<P: Objective + ?Sized> Outer<P> for Envelope {
-    fn value(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
-        problem.value(at, ctx)
-    }
-
     fn grad_z(&self, problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
         if at.grad_z.is_empty() {
             problem.grad_z(at.z, at.x, out, &mut [], ctx);
@@ -40,4 +33,20 @@ impl<P: Objective + ?Sized> Outer<P> for Envelope {
     fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
         problem.grad_x(at, scale, out, ctx);
     }
+}
+
+/// f(z, x) = <c, z> with c of length m: the gradient is the vector-Jacobian product (dz*/dx)^T c.
+///
+/// # Panics
+///
+/// Its gradient panics if c has another length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear(pub Vec<f64>);
+
+impl<P: ?Sized> Outer<P> for Linear {
+    fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
+        out.copy_from_slice(&self.0);
+    }
+
+    fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
 }

@@ -27,7 +27,7 @@ pub use danskin_implicit as implicit;
 pub use danskin_unrolled as unrolled;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 /// What most programs need: `use danskin::prelude::*`.
@@ -36,10 +36,10 @@ pub mod prelude {
     pub use danskin_core::design::Design;
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
     pub use danskin_core::linear::HessianSolver;
-    pub use danskin_core::outer::{Envelope, Outer};
+    pub use danskin_core::outer::{Envelope, Linear, Outer};
     pub use danskin_core::problem::glm::Glm;
     pub use danskin_core::problem::loss::{Logistic, Loss, Power, Squared};
-    pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
+    pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
     pub use danskin_core::solver::{GradientDescent, Iterate, Newton, SolveError, Solver, State, Step, StepSize};
     pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};

@@ -2,8 +2,10 @@
 //! identities, rules against finite differences of the iteration, reverse against forward, estimators at a converged z
 //! against finite differences of l and against one another.
 
+use std::convert::Infallible;
+
 use danskin::prelude::*;
-use danskin::testing::{check_hessian, check_problem, random};
+use danskin::testing::{check_hessian, check_problem, derivative, random, step};
 use danskin::unrolled::testing::check_rule;
 use danskin::vector::{axpy, distance, dot, norm};
 use proptest::prelude::*;
@@ -34,9 +36,17 @@ fn targets(n: usize, seed: u64) -> Vec<f64> {
     random::vector(n, seed).iter().map(|x| x.signum() * (4.0 + x.abs())).collect()
 }
 
-fn fixed_step(problem: &dyn AssembleHessian, z: &[f64], x: &[f64]) -> GradientDescent {
-    let smoothness = problem.smoothness(Point::new(z, x), &mut Ctx::new()).unwrap();
-    GradientDescent::new(StepSize::Fixed(if smoothness > 0.0 { 0.9 / smoothness } else { 1.0 }))
+/// A step of `share` of 1/L, L at z = 0.
+fn fixed_step(problem: &dyn AssembleHessian, share: f64, x: &[f64]) -> GradientDescent {
+    let z = vec![0.0; problem.latent_len()];
+    let smoothness = problem.smoothness(Point::new(&z, x), &mut Ctx::new()).unwrap();
+    GradientDescent::new(StepSize::Fixed(if smoothness > 0.0 { share / smoothness } else { 1.0 }))
+}
+
+/// For p < 3 the loss has no third derivative where u meets x, and finite differences of an iterate are coarse there.
+/// Short steps stay away: with |x_i| in [4, 5] and n < 25, three steps of 0.1/L change no u_i by more than 3.3.
+fn share_and_steps(name: &str) -> (f64, usize) {
+    if name == "p = 2.5" { (0.1, 3) } else { (0.9, 6) }
 }
 
 proptest! {
@@ -50,7 +60,8 @@ proptest! {
                 let context = |error: &dyn std::fmt::Display| TestCaseError::fail(format!("{name}: {error}"));
                 check_problem(problem, &z, &x).map_err(|e| context(&e))?;
                 check_hessian(problem, &z, &x).map_err(|e| context(&e))?;
-                check_rule(problem, &fixed_step(problem, &vec![0.0; m], &x), &x, 6).map_err(|e| context(&e))?;
+                let (share, steps) = share_and_steps(name);
+                check_rule(problem, &fixed_step(problem, share, &x), &x, steps).map_err(|e| context(&e))?;
             }
         }
     }
@@ -86,7 +97,7 @@ proptest! {
         };
         for ((name, on_sparse), (_, on_dense)) in problems(&sparse, 0.1).into_iter().zip(problems(&dense, 0.1)) {
             // One step size for both: an estimated one is the same up to 1e-6 only.
-            let solver = fixed_step(on_sparse.as_ref(), &vec![0.0; m], &x);
+            let solver = fixed_step(on_sparse.as_ref(), 0.9, &x);
             let (a, b) = (solve(on_sparse.as_ref(), &solver), solve(on_dense.as_ref(), &solver));
             prop_assert!(distance(&a, &b) <= 1e-10 * norm(&a), "{name}: {}", distance(&a, &b));
         }
@@ -112,8 +123,7 @@ fn every_estimator_is_the_derivative_of_the_minimum() {
                 axpy(h, &dx, &mut shifted);
                 minimum(problem, &shifted)
             };
-            let central = |h: f64| (shifted(h) - shifted(-h)) / (2.0 * h);
-            let numeric = (4.0 * central(5e-4) - central(1e-3)) / 3.0;
+            let numeric = derivative(step(&x), |h| Ok::<_, Infallible>(vec![shifted(h)])).unwrap()[0];
 
             let solver = GradientDescent::default();
             let stop = Stop::tolerance(1e-10).within(200_000);
@@ -124,7 +134,7 @@ fn every_estimator_is_the_derivative_of_the_minimum() {
                 solution.gradient(&Automatic),
                 solution.gradient(&Implicit::new(Cg::default())),
                 solution.gradient(&Implicit::new(DenseCholesky::default())),
-                solution.gradient(&Implicit::new(Auto::default())),
+                solution.gradient(&Implicit::new(Auto)),
             ];
             for (k, gradient) in gradients.into_iter().enumerate() {
                 let gradient = gradient.unwrap().value;

@@ -347,6 +347,11 @@ impl AssembleHessian for SemiDual {
             self.hess(at, &unit, column, ctx);
         }
     }
+
+    fn work(&self) -> Work {
+        let product = (self.0.cost.len() * 2) as f64;
+        Work { product, assembly: product * self.latent_len() as f64 }
+    }
 }
 
 /// Heavy ball: w <- beta w - rho grad_z L(z, x), z <- z + w. States, tangents and duals are (z, w).

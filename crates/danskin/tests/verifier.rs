@@ -97,6 +97,10 @@ impl<P: AssembleHessian> AssembleHessian for Wrong<P> {
         self.right.assemble_hessian(at, out, ctx);
         self.scale("assemble_hessian", out);
     }
+
+    fn work(&self) -> Work {
+        self.right.work()
+    }
 }
 
 #[test]

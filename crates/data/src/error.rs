@@ -135,6 +135,16 @@ pub enum ReadErrorKind {
         /// The most rows that so many entries allow.
         limit: usize,
     },
+    /// The largest index stands for far more columns than there are entries.
+    #[error("expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, say so")]
+    TooManyColumns {
+        /// Number of columns, by the largest index.
+        columns: usize,
+        /// Number of entries in the file.
+        entries: usize,
+        /// The most columns that so many entries allow, unless [`crate::ReadOptions::columns`] says how many there are.
+        limit: usize,
+    },
     /// The header of a binary array is too long.
     #[error("expected a header of at most {limit} bytes, found {found}")]
     HeaderLength {

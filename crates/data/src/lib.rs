@@ -26,6 +26,7 @@ mod csv;
 mod error;
 mod npy;
 mod npz;
+mod proportion;
 mod shipped;
 mod source;
 mod summary;

@@ -8,14 +8,10 @@ use half::f16;
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 
 use crate::error::ReadErrorKind;
+use crate::proportion::check_rows;
 
 /// The longest header that is read, in bytes; NumPy has the same limit.
 const MAX_HEADER: u32 = 10_000;
-
-/// The most rows that a shape may declare without an entry, and for each entry more; beyond, a few bytes could ask for
-/// all memory.
-const FREE_ROWS: usize = 1_000_000;
-const ROWS_PER_ENTRY: usize = 1_000;
 
 /// An array whose header is read and whose elements are not.
 pub(crate) struct Array<R> {
@@ -177,12 +173,6 @@ fn saturate(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// That a shape does not declare far more `rows` than the file's `entries` account for.
-pub(crate) fn check_rows(rows: usize, entries: usize) -> Result<(), ReadErrorKind> {
-    let limit = FREE_ROWS.saturating_add(ROWS_PER_ENTRY.saturating_mul(entries));
-    if rows <= limit { Ok(()) } else { Err(ReadErrorKind::TooManyRows { rows, entries, limit }) }
-}
-
 /// The dense design of an array with two dimensions.
 pub(crate) fn read_design(input: impl Read) -> Result<Design, ReadErrorKind> {
     let array = Array::open(input)?;
@@ -217,16 +207,5 @@ mod tests {
             let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
             assert!(check_header(header.as_bytes()).is_err(), "{shape}");
         }
-    }
-
-    #[test]
-    fn rows_must_be_in_proportion() {
-        assert!(check_rows(1_000_000, 0).is_ok());
-        assert!(check_rows(1_003_000, 3).is_ok());
-        assert!(matches!(
-            check_rows(1_003_001, 3),
-            Err(ReadErrorKind::TooManyRows { rows: 1_003_001, entries: 3, limit: 1_003_000 })
-        ));
-        assert!(check_rows(usize::MAX - 1, usize::MAX / 1001).is_err());
     }
 }

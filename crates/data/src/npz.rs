@@ -19,7 +19,8 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::error::{Fault, Place, ReadErrorKind, excerpt};
-use crate::npy::{Array, check_rows};
+use crate::npy::Array;
+use crate::proportion::check_rows;
 
 pub(crate) fn read(input: impl Read + Seek) -> Result<Design, Fault> {
     let mut archive = Archive::open(input)?;

@@ -10,6 +10,7 @@ use std::io::BufRead;
 use danskin_core::design::Design;
 
 use crate::error::{Fault, ReadErrorKind, excerpt};
+use crate::proportion::check_columns;
 use crate::text::{Line, Lines, finite, words};
 use crate::{Dataset, IndexBase, ReadOptions};
 
@@ -80,7 +81,14 @@ impl Rows {
     }
 
     fn finish(self, columns: Option<usize>) -> Result<Dataset, Fault> {
-        let columns = columns.unwrap_or_else(|| self.indices.iter().max().map_or(0, |&last| last as usize + 1));
+        let columns = match columns {
+            Some(columns) => columns,
+            None => {
+                let columns = self.indices.iter().max().map_or(0, |&last| last as usize + 1);
+                check_columns(columns, self.indices.len())?;
+                columns
+            }
+        };
         let design = Design::from_csr(self.labels.len(), columns, self.pointers, self.indices, self.values)?;
         Ok(Dataset { design, labels: Some(self.labels) })
     }
@@ -155,9 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_index_that_fits_is_read() {
-        let options = ReadOptions::default();
-        assert_eq!(parse(b"1 4294967295:1", options).unwrap().design.columns(), u32::MAX as usize);
-        assert!(parse(b"1 4294967296:1", options).is_err());
+    fn the_last_index_that_fits_is_read_if_so_many_columns_are_meant() {
+        let meant = ReadOptions { columns: Some(u32::MAX as usize), ..ReadOptions::default() };
+        assert_eq!(parse(b"1 4294967295:1", meant).unwrap().design.columns(), u32::MAX as usize);
+        assert!(parse(b"1 4294967296:1", meant).is_err());
+        let message =
+            "t: expected at most 1001000 columns for 1 entries, found 4294967295: if so many are meant, say so";
+        assert_eq!(parse(b"1 4294967295:1", ReadOptions::default()).unwrap_err(), message);
     }
 }

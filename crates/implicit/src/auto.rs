@@ -1,26 +1,32 @@
-//! The solver that suits the size: dense Cholesky for few latent variables, conjugate gradient for many.
+//! The solver that suits the problem, by the work that each is predicted to take.
 
 use danskin_core::ctx::Ctx;
 use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve};
-use danskin_core::problem::AssembleHessian;
+use danskin_core::problem::{AssembleHessian, Work};
 
 use crate::cg::Cg;
 use crate::dense::{DenseCholesky, DenseWorkspace};
 
-/// Latent variables up to which the Hessian is factorised: up to here a factor (8 MB, a third of a gigaflop) costs less
-/// than the hundreds of passes that conjugate gradient may take, and it says whether the Hessian is singular.
-const DENSE_UP_TO: usize = 1000;
+/// Products with L_zz that a factorisation may take as long as: about what conjugate gradient needs at a condition of
+/// 1000.
+const BUDGET: f64 = 100.0;
+/// Latent variables up to which a Hessian that may be singular is factorised whatever that takes: only a factorisation
+/// can tell, and for so many it takes seconds.
+const TELL_UP_TO: usize = 2000;
 
-/// Chooses [`DenseCholesky`] or [`Cg`] by the number of latent variables.
+/// Chooses [`DenseCholesky`] where assembling and factorising is predicted to take no longer than conjugate gradient would,
+/// or where the Hessian may be singular and is small; else [`Cg`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Auto {
-    cg: Cg,
-    dense: DenseCholesky,
-}
+pub struct Auto;
 
 impl Auto {
-    fn factorises(m: usize) -> bool {
-        m <= DENSE_UP_TO
+    fn factorises<P: AssembleHessian + ?Sized>(problem: &P) -> bool {
+        let m = problem.latent_len();
+        let Work { product, assembly } = problem.work();
+        let factorisation = (m as f64).powi(3) / 6.0;
+        let affordable = assembly + factorisation <= BUDGET * product;
+        let tells = problem.strong_convexity() == 0.0 && m <= TELL_UP_TO;
+        (affordable || tells) && DenseCholesky::default().fits(m)
     }
 }
 
@@ -39,10 +45,10 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        if Self::factorises(hessian.problem.latent_len()) {
-            self.dense.prepare(hessian, &mut workspace.dense, ctx)
+        if Self::factorises(hessian.problem) {
+            DenseCholesky::default().prepare(hessian, &mut workspace.dense, ctx)
         } else {
-            self.cg.prepare(hessian, &mut (), ctx)
+            Cg::default().prepare(hessian, &mut (), ctx)
         }
     }
 
@@ -55,10 +61,10 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        if Self::factorises(hessian.problem.latent_len()) {
-            self.dense.solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
+        if Self::factorises(hessian.problem) {
+            DenseCholesky::default().solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
         } else {
-            self.cg.solve(hessian, &mut (), rhs, tolerance, solution, ctx)
+            Cg::default().solve(hessian, &mut (), rhs, tolerance, solution, ctx)
         }
     }
 }

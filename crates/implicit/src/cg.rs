@@ -141,12 +141,14 @@ impl<P: Problem + ?Sized> Run<'_, P> {
         }
     }
 
-    /// Iterates from v with residual `r` until the updated residual is at most `target`.
+    /// Iterates from v with residual `r` until the updated residual is at most `target`, or lost in rounding.
     fn iterate(&mut self, v: &mut [f64], ctx: &mut Ctx) -> Ended {
         self.p.copy_from_slice(&self.r);
         let mut squared = dot(&self.r, &self.r);
+        // Below rounding of where it started, the updated residual means nothing.
+        let target = self.target.max(f64::EPSILON * squared.sqrt());
         let mut largest = 0.0_f64;
-        while squared.sqrt() > self.target {
+        while squared.sqrt() > target {
             if self.iterations >= self.cap {
                 return Ended::With(LinearStatus::IterationCap);
             }

@@ -2,7 +2,7 @@
 //!
 //! Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 4.2 and 3.5.3; the factorisation is faer's.
 
-use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::ctx::{Ctx, Phase, bytes_of};
 use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::AssembleHessian;
 use danskin_core::vector::{axpy, max_abs, norm};
@@ -106,6 +106,9 @@ impl DenseWorkspace {
     ) -> Result<(), LinearError> {
         let m = hessian.problem.latent_len();
         hessian.problem.assemble_hessian(hessian.at, &mut self.factor, ctx);
+        if ctx.tick(Phase::Linear, 0, 1).is_break() {
+            return Err(LinearError::Interrupted);
+        }
         self.scale.clear();
         for &diagonal in self.factor.iter().step_by(m + 1) {
             if diagonal < 0.0 {
@@ -250,13 +253,13 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
             workspace.apply_inverse(&mut r);
             axpy(1.0, &r, solution);
             let before = std::mem::replace(&mut residual, hessian.residual(rhs, solution, &mut r, ctx) / length);
-            if residual <= tolerance {
-                break LinearStatus::Converged;
+            // One step is always taken: the factor carries the rounding of the assembly, products with L_zz do not.
+            let settled = residual >= 0.5 * before || refinements == MAX_REFINEMENTS;
+            match residual <= tolerance {
+                true if refinements > 0 || settled => break LinearStatus::Converged,
+                false if residual.is_nan() || settled => break LinearStatus::Stalled,
+                _ => refinements += 1,
             }
-            if residual.is_nan() || residual >= 0.5 * before || refinements == MAX_REFINEMENTS {
-                break LinearStatus::Stalled;
-            }
-            refinements += 1;
         };
         ctx.give(r);
         if residual.is_finite() {

@@ -13,7 +13,7 @@ use danskin_core::solver::Solver;
 /// Its gradient carries what the linear solve reached ([`Gradient::linear`]); a solve that ended above its tolerance is
 /// said there, and the gradient is in error by at most `‖L_xz‖ ‖residual‖ / mu` on its account.
 ///
-/// A Hessian known to be singular ([`Problem::hessian_rank_bound`]) is an error: z* is not unique. Where it is neither known
+/// A Hessian known to be singular ([`Problem::hessian_rank_bound`]) is an error: z* need not be unique. Where it is neither known
 /// to be singular nor known to be positive definite, an iterative solver may have returned the solution of least norm, and
 /// [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,8 +52,9 @@ where
     fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
         let (problem, at) = (solution.problem(), solution.point());
         let m = problem.latent_len();
-        if problem.hessian_rank_bound() < m {
-            return Err(LinearError::Singular { reciprocal_condition: 0.0 }.into());
+        let rank = problem.hessian_rank_bound();
+        if rank < m {
+            return Err(LinearError::RankDeficient { rank, latent: m }.into());
         }
         let (mut grad_z, mut v) = (ctx.take(m), ctx.take(m));
         outer.grad_z(problem, at, &mut grad_z, ctx);

@@ -5,7 +5,7 @@ use danskin_core::design::Design;
 use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::glm::Glm;
 use danskin_core::problem::loss::Squared;
-use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
+use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};
 use danskin_core::testing::{check_problem, random};
 use danskin_core::vector::{axpy, distance, dot, norm};
 use danskin_implicit::{Auto, Cg, DenseCholesky};
@@ -71,6 +71,11 @@ impl AssembleHessian for Quadratic {
     fn assemble_hessian(&self, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
         out.copy_from_slice(&self.rows.concat());
     }
+
+    fn work(&self) -> Work {
+        let entries = self.rows.len().pow(2) as f64;
+        Work { product: entries, assembly: entries }
+    }
 }
 
 type Answer = Result<(Vec<f64>, LinearSolve), LinearError>;
@@ -88,7 +93,7 @@ fn by_every_solver(problem: &Quadratic, rhs: &[f64]) -> [(&'static str, Answer);
     [
         ("cg", solve(&Cg::default(), problem, rhs)),
         ("dense", solve(&DenseCholesky::default(), problem, rhs)),
-        ("auto", solve(&Auto::default(), problem, rhs)),
+        ("auto", solve(&Auto, problem, rhs)),
     ]
 }
 

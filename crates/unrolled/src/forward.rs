@@ -1,6 +1,6 @@
 //! g2 forwards: tangents (dz_t/dx) dx carried along with z_t, one for each direction dx.
 
-use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::ctx::{Cost, Ctx, bytes_of};
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
 use danskin_core::outer::Outer;
 use danskin_core::problem::Objective;
@@ -20,6 +20,8 @@ pub struct Tangents {
     tangent_len: usize,
     record: Vec<f64>,
     steps: usize,
+    /// Of the tangents, without the steps that they go along with.
+    cost: Cost,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +45,15 @@ impl Tangents {
     }
 
     fn new(directions: Directions) -> Self {
-        Self { directions, dx: Vec::new(), tangents: Vec::new(), tangent_len: 0, record: Vec::new(), steps: 0 }
+        Self {
+            directions,
+            dx: Vec::new(),
+            tangents: Vec::new(),
+            tangent_len: 0,
+            record: Vec::new(),
+            steps: 0,
+            cost: Cost::default(),
+        }
     }
 
     /// Number of directions; p for [`Tangents::full`], once a solve has begun.
@@ -103,6 +113,7 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tangents {
         if step != Step::Advanced {
             return Ok(step);
         }
+        let mark = ctx.mark();
         for (k, tangent) in self.tangents.chunks_exact_mut(self.tangent_len.max(1)).enumerate() {
             let recorded = Recorded { problem, x, state: &*state, index: self.steps, record: &self.record };
             match &self.directions {
@@ -115,11 +126,14 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tangents {
             }
         }
         self.steps += 1;
+        self.cost = self.cost.then(ctx.since(mark));
+        // Scratch is the solve's, and counted there.
+        self.cost.peak_bytes = 0;
         Ok(step)
     }
 
-    fn bytes(&self) -> u64 {
-        bytes_of(self.tangents.len() + self.record.len() + self.dx.len())
+    fn cost(&self) -> Cost {
+        self.cost.and_bytes(bytes_of(self.tangents.len() + self.record.len() + self.dx.len()))
     }
 }
 

@@ -39,7 +39,7 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     }
 
     fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
-        let rho = step.state.carried.rho();
+        let rho = step.state.rho();
         let mut hess = ctx.take(dual.len());
         step.problem.hess_cross(recorded_point(&step), dual, &mut hess, -rho, x_dual, ctx);
         axpy(-rho, &hess, dual);
@@ -49,7 +49,7 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
         let mut change = ctx.take(tangent.len());
         step.problem.grad_z_tangent(recorded_point(&step), tangent, dx, &mut change, ctx);
-        axpy(-step.state.carried.rho(), &change, tangent);
+        axpy(-step.state.rho(), &change, tangent);
         ctx.give(change);
     }
 }

@@ -24,6 +24,10 @@ pub struct Recorded<'a, P: ?Sized, T> {
 ///
 /// A solver that carries more than z_t (a momentum) has tangents and duals longer than m; the part of z comes first.
 /// Settings that depend on x (a step 1/L(x)) are held constant. By default a step is recorded by z_t.
+#[diagnostic::on_unimplemented(
+    message = "the iterations of `{Self}` cannot be differentiated",
+    note = "implement `Unroll` for it, or take an estimator that needs z_T alone: `Analytic`, `Implicit`"
+)]
 pub trait Unroll<P: Objective + ?Sized>: Solver<P> {
     /// Backwards: `x_dual += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual.
     fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx);

@@ -1,6 +1,6 @@
 //! The tape: one record a step, in chunks that are touched once.
 
-use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::ctx::{Cost, Ctx, bytes_of};
 use danskin_core::problem::Objective;
 use danskin_core::solve::Recorder;
 use danskin_core::solver::{SolveError, Solver, Step};
@@ -51,6 +51,11 @@ impl Tape {
         &self.chunks[chunk][range]
     }
 
+    /// Bytes recorded.
+    fn bytes(&self) -> u64 {
+        bytes_of(self.len.saturating_mul(self.record_len))
+    }
+
     fn per_chunk(&self) -> usize {
         (CHUNK_LEN / self.record_len.max(1)).max(1)
     }
@@ -58,7 +63,7 @@ impl Tape {
     fn new_chunk(&self) -> Result<Vec<f64>, SolveError> {
         let len = self.per_chunk() * self.record_len;
         let mut chunk = Vec::new();
-        chunk.try_reserve_exact(len).map_err(|_| SolveError::OutOfMemory { bytes: bytes_of(len) })?;
+        chunk.try_reserve_exact(len).map_err(|_| SolveError::OutOfMemory { bytes: self.bytes() + bytes_of(len) })?;
         Ok(chunk)
     }
 
@@ -100,8 +105,8 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
         Ok(step)
     }
 
-    fn bytes(&self) -> u64 {
-        bytes_of(self.len.saturating_mul(self.record_len))
+    fn cost(&self) -> Cost {
+        Cost::default().and_bytes(self.bytes())
     }
 }
 

@@ -1,11 +1,10 @@
 //! A check of a solver's rule: for users who write their own.
 
-use danskin_core::ctx::Ctx;
-use danskin_core::outer::Outer;
-use danskin_core::problem::{Objective, Point};
+use danskin_core::outer::Linear;
+use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solve, Stop};
 use danskin_core::solver::SolveError;
-use danskin_core::testing::random;
+use danskin_core::testing::{derivative, random, step};
 use danskin_core::vector::{axpy, distance, dot, norm};
 use thiserror::Error;
 
@@ -18,7 +17,6 @@ use crate::tape::Tape;
 const TOLERANCE: f64 = 1e-6;
 /// Relative error allowed between pull and push, for each step.
 const ROUNDING: f64 = 1e-12;
-const STEP: f64 = 1e-3;
 
 /// A rule that is not the derivative of its solver's step.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -51,21 +49,6 @@ pub enum RuleMismatch {
     Solve(#[from] SolveError),
 }
 
-/// f(z, x) = <a, z>: picks one dual of z_T.
-struct Linear(Vec<f64>);
-
-impl<P: Objective + ?Sized> Outer<P> for Linear {
-    fn value(&self, _: &P, at: Point<'_>, _: &mut Ctx) -> f64 {
-        dot(&self.0, at.z)
-    }
-
-    fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
-        out.copy_from_slice(&self.0);
-    }
-
-    fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
-}
-
 /// Checks the rule of `solver` over the first `steps` steps on `problem` at `x`: recording changes no bit, `push` agrees
 /// with finite differences of z_T, `pull` is the adjoint of `push`.
 ///
@@ -96,16 +79,12 @@ where
     let dx = random::vector(x.len(), 1);
     let forward = run(problem, solver, x, steps, Tangents::along(vec![dx.clone()]))?;
     let tangent = &forward.recorder().tangent(0)[..z.len()];
-    let central = |h: f64| -> Result<Vec<f64>, SolveError> {
-        let moved = |h: f64| {
-            let mut moved = x.to_vec();
-            axpy(h, &dx, &mut moved);
-            latent(&moved)
-        };
-        Ok(moved(h)?.iter().zip(&moved(-h)?).map(|(p, m)| (p - m) / (2.0 * h)).collect())
+    let moved = |h: f64| {
+        let mut moved = x.to_vec();
+        axpy(h, &dx, &mut moved);
+        latent(&moved)
     };
-    let (coarse, fine) = (central(STEP)?, central(STEP / 2.0)?);
-    let numeric: Vec<f64> = coarse.iter().zip(&fine).map(|(c, f)| (4.0 * f - c) / 3.0).collect();
+    let numeric = derivative(step(x), moved)?;
     let (difference, scale) = (distance(tangent, &numeric), norm(&numeric).max(norm(&z)));
     if difference.is_nan() || difference > TOLERANCE * scale {
         return Err(RuleMismatch::Push { difference, scale });

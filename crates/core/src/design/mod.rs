@@ -4,6 +4,7 @@
 //! trait, `Rows`, through which [`Design::pass`] and everything else reads them. Values are finite f64; column indices
 //! are u32, so that an entry is 12 bytes.
 
+mod gram;
 mod pass;
 mod spectrum;
 mod storage;
@@ -259,22 +260,6 @@ impl Design {
         });
         let count = |filled: Vec<bool>| filled.into_iter().filter(|&filled| filled).count();
         count(rows).min(count(columns))
-    }
-
-    /// Adds the lower triangle of `D^T diag(weights) D` to `out`, m x m by columns. Reads D once.
-    ///
-    /// # Panics
-    ///
-    /// If `weights` is not of length n or `out` not of length m².
-    pub fn add_weighted_gram(&self, weights: &[f64], out: &mut [f64]) {
-        let m = self.columns();
-        assert_eq!(weights.len(), self.rows(), "one weight a row");
-        assert_eq!(out.len(), m * m, "an m x m matrix");
-        with_rows!(self, rows => for (row, &weight) in weights.iter().enumerate() {
-            if weight != 0.0 {
-                rows.each(row, |j, value| rows.axpy_from(row, j, weight * value, &mut out[j * m..(j + 1) * m]));
-            }
-        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! How D lies in memory, seen row by row.
 
+use std::ops::Range;
+
 use sprs::CsMatI;
 
 use crate::vector;
@@ -17,8 +19,9 @@ pub(super) trait Rows: Sync {
     fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64);
     /// `out += a d_row`.
     fn axpy(&self, row: usize, a: f64, out: &mut [f64]);
-    /// `out += a d_row` on the columns from `first` on.
-    fn axpy_from(&self, row: usize, first: usize, a: f64, out: &mut [f64]);
+    /// Adds the lower triangle of `sum_row weights_row d_row d_row^T`, over `rows`, to those `columns` of an m x m matrix that
+    /// `out` holds.
+    fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]);
     /// Calls `visit(column, value)` on each stored entry of the row.
     fn each(&self, row: usize, visit: impl FnMut(usize, f64));
 }
@@ -83,11 +86,18 @@ impl Rows for SparseRows {
         }
     }
 
-    fn axpy_from(&self, row: usize, first: usize, a: f64, out: &mut [f64]) {
-        let (indices, values) = self.row(row);
-        let start = indices.partition_point(|&j| (j as usize) < first);
-        for (&j, d) in indices[start..].iter().zip(&values[start..]) {
-            out[j as usize] += a * d;
+    fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]) {
+        let m = self.columns();
+        for row in rows {
+            let (indices, values) = self.row(row);
+            let position = |column: usize| indices.partition_point(|&j| (j as usize) < column);
+            for k in position(columns.start)..position(columns.end) {
+                let scaled = weights[row] * values[k];
+                let column = &mut out[(indices[k] as usize - columns.start) * m..][..m];
+                for (&j, d) in indices[k..].iter().zip(&values[k..]) {
+                    column[j as usize] += scaled * d;
+                }
+            }
         }
     }
 
@@ -146,8 +156,14 @@ impl Rows for DenseRows {
         vector::axpy(a, self.row(row), out);
     }
 
-    fn axpy_from(&self, row: usize, first: usize, a: f64, out: &mut [f64]) {
-        vector::axpy(a, &self.row(row)[first..], &mut out[first..]);
+    fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]) {
+        // Column by column: it stays in cache while the rows pass.
+        for (j, column) in columns.zip(out.chunks_exact_mut(self.columns)) {
+            for row in rows.clone() {
+                let d = self.row(row);
+                vector::axpy(weights[row] * d[j], &d[j..], &mut column[j..]);
+            }
+        }
     }
 
     fn each(&self, row: usize, mut visit: impl FnMut(usize, f64)) {

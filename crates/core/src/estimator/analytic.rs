@@ -15,15 +15,8 @@ use crate::solver::Solver;
 /// does not compile.
 ///
 /// ```
-/// # use danskin_core::{ctx::Ctx, outer::Outer, problem::{Objective, Point}};
-/// # struct Other;
-/// # impl<P: Objective> Outer<P> for Other {
-/// #     fn value(&self, _: &P, at: Point<'_>, _: &mut Ctx) -> f64 { at.z[0] }
-/// #     fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) { out[0] = 1.0 }
-/// #     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
-/// # }
 /// # use danskin_core::{design::Design, problem::{glm::Glm, loss::Squared}, solve::Solve, solver::GradientDescent};
-/// use danskin_core::{estimator::Analytic, outer::Envelope};
+/// use danskin_core::{estimator::Analytic, outer::{Envelope, Linear}};
 /// # let problem = Glm::new(Design::dense(1, 1, vec![2.0])?, Squared, 0.1)?;
 /// # let solver = GradientDescent::default();
 /// # let solution = Solve::new(&problem, &solver, &[1.0]).run()?;
@@ -32,19 +25,12 @@ use crate::solver::Solver;
 /// ```
 ///
 /// ```compile_fail,E0277
-/// # use danskin_core::{ctx::Ctx, outer::Outer, problem::{Objective, Point}};
-/// # struct Other;
-/// # impl<P: Objective> Outer<P> for Other {
-/// #     fn value(&self, _: &P, at: Point<'_>, _: &mut Ctx) -> f64 { at.z[0] }
-/// #     fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) { out[0] = 1.0 }
-/// #     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
-/// # }
 /// # use danskin_core::{design::Design, problem::{glm::Glm, loss::Squared}, solve::Solve, solver::GradientDescent};
-/// use danskin_core::{estimator::Analytic, outer::Envelope};
+/// use danskin_core::{estimator::Analytic, outer::{Envelope, Linear}};
 /// # let problem = Glm::new(Design::dense(1, 1, vec![2.0])?, Squared, 0.1)?;
 /// # let solver = GradientDescent::default();
 /// # let solution = Solve::new(&problem, &solver, &[1.0]).run()?;
-/// let gradient = solution.gradient_of(&Other, &Analytic)?;
+/// let gradient = solution.gradient_of(&Linear(vec![1.0]), &Analytic)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -54,6 +54,12 @@ pub enum EstimateError {
         /// NaN or an infinity.
         value: f64,
     },
+    /// What the estimator needs recorded does not fit into memory.
+    #[error("{bytes} bytes to record the solve could not be allocated")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
     /// Whoever watches asked to end.
     #[error("interrupted")]
     Interrupted,
@@ -65,11 +71,12 @@ impl EstimateError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Diverged { .. } => "diverged",
-            Self::Linear(LinearError::Singular { .. }) => "singular",
+            Self::Linear(LinearError::Singular { .. } | LinearError::RankDeficient { .. }) => "singular",
             Self::Linear(LinearError::NegativeCurvature { .. }) => "negative-curvature",
             Self::Linear(LinearError::TooLarge { .. }) => "too-large",
             Self::Linear(LinearError::NotFinite) | Self::NotFinite { .. } => "not-finite",
-            Self::Interrupted => "interrupted",
+            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::Interrupted | Self::Linear(LinearError::Interrupted) => "interrupted",
         }
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::loss::Loss;
-use super::{AssembleHessian, Objective, Point, Problem};
+use super::{AssembleHessian, Objective, Point, Problem, Work};
 use crate::ctx::Ctx;
 use crate::design::{Block, Design};
 use crate::rowwise;
@@ -38,6 +38,7 @@ pub struct Glm<L> {
     design: Arc<Design>,
     loss: L,
     lambda: f64,
+    hessian_rank_bound: usize,
 }
 
 /// An output in the space of x, `out += scale * ...`; nothing where `out` is empty.
@@ -62,11 +63,12 @@ impl<L: Loss> Glm<L> {
     ///
     /// [`InvalidPenalty`] unless 0 <= lambda < infinity.
     pub fn new(design: impl Into<Arc<Design>>, loss: L, lambda: f64) -> Result<Self, InvalidPenalty> {
-        if lambda >= 0.0 && lambda.is_finite() {
-            Ok(Self { design: design.into(), loss, lambda })
-        } else {
-            Err(InvalidPenalty { lambda })
+        if !(lambda >= 0.0 && lambda.is_finite()) {
+            return Err(InvalidPenalty { lambda });
         }
+        let design = design.into();
+        let hessian_rank_bound = if lambda > 0.0 { design.columns() } else { design.rank_bound() };
+        Ok(Self { design, loss, lambda, hessian_rank_bound })
     }
 
     /// D.
@@ -76,18 +78,21 @@ impl<L: Loss> Glm<L> {
     }
 
     /// The largest eigenvalue of `D^T diag(c) D`, c the curvature of the losses on the sublevel set of `at`: the Lanczos
-    /// estimate raised by 5 %, without the penalty's share. `None` where the loss knows no bound.
+    /// estimate raised by 5 %, without the penalty's share. `None` where the loss knows no bound, infinite where it
+    /// overflows.
     pub fn loss_smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
         let level = self.value(at, ctx);
         let mut curvature = ctx.take(self.design.rows());
-        let known = curvature.iter_mut().zip(at.x).all(|(c, &y)| match self.loss.curvature(y, level) {
-            Some(bound) => {
-                *c = bound;
-                bound.is_finite()
-            }
-            None => false,
+        let mut largest = Some(0.0_f64);
+        for (c, &y) in curvature.iter_mut().zip(at.x) {
+            let bound = self.loss.curvature(y, level);
+            *c = bound.unwrap_or(f64::NAN);
+            largest = largest.zip(bound).map(|(largest, bound)| largest.max(bound));
+        }
+        let estimate = largest.map(|largest| match largest {
+            f64::INFINITY => f64::INFINITY,
+            _ => SMOOTHNESS_MARGIN * self.design.largest_eigenvalue(&curvature, ctx),
         });
-        let estimate = known.then(|| SMOOTHNESS_MARGIN * self.design.largest_eigenvalue(&curvature, ctx));
         ctx.give(curvature);
         estimate
     }
@@ -226,7 +231,7 @@ impl<L: Loss> Problem for Glm<L> {
     }
 
     fn hessian_rank_bound(&self) -> usize {
-        if self.lambda > 0.0 { self.design.columns() } else { self.design.rank_bound() }
+        self.hessian_rank_bound
     }
 }
 
@@ -236,10 +241,12 @@ impl<L: Loss> AssembleHessian for Glm<L> {
         self.with_predictions(at, ctx, |u, _| {
             rowwise::for_each(&mut curvature, |i, c| *c = self.loss.second(u[i], at.x[i]).0);
         });
-        out.fill(0.0);
-        ctx.count_pass();
-        self.design.add_weighted_gram(&curvature, out);
+        self.design.weighted_gram(&curvature, out, ctx);
         out.iter_mut().step_by(self.design.columns() + 1).for_each(|diagonal| *diagonal += self.lambda);
         ctx.give(curvature);
+    }
+
+    fn work(&self) -> Work {
+        Work { product: 2.0 * self.design.entries() as f64, assembly: self.design.gram_multiplications() }
     }
 }

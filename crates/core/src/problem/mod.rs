@@ -117,7 +117,7 @@ pub trait Problem: Objective {
     }
 
     /// A bound, or an estimate slightly above, of the largest eigenvalue of L_zz on the sublevel set of `at`, from which
-    /// steps are chosen; `None` if none is known.
+    /// steps are chosen; `None` if none is known, infinite if it overflows.
     fn smoothness(&self, _at: Point<'_>, _ctx: &mut Ctx) -> Option<f64> {
         None
     }
@@ -134,7 +134,24 @@ pub trait Problem: Objective {
 }
 
 /// A problem whose Hessian can be written down, for factorisations.
+#[diagnostic::on_unimplemented(
+    message = "the Hessian of `{Self}` cannot be written down to be factorised",
+    note = "implement `AssembleHessian` for it, or take a solver that needs products alone: `Cg`"
+)]
 pub trait AssembleHessian: Problem {
-    /// `out = L_zz`, m x m by columns; only the lower triangle is meaningful.
+    /// `out = L_zz`, m x m by columns; only the lower triangle is meaningful. Where whoever watches asks to end, it may
+    /// return early, with anything in `out`.
     fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx);
+
+    /// The work that products and assembling take, by which a method is chosen.
+    fn work(&self) -> Work;
+}
+
+/// Multiplications that a Hessian takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    /// For one product L_zz v.
+    pub product: f64,
+    /// For writing L_zz down.
+    pub assembly: f64,
 }

@@ -1,6 +1,6 @@
 //! Who takes the steps of a solve, and keeps what its gradients will need.
 
-use crate::ctx::Ctx;
+use crate::ctx::{Cost, Ctx};
 use crate::solver::{SolveError, Solver, Step};
 
 /// Takes each step of a solver and keeps what its gradients will need.
@@ -26,8 +26,8 @@ pub trait Recorder<P: ?Sized, S: Solver<P>> {
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError>;
 
-    /// Bytes held by what is recorded.
-    fn bytes(&self) -> u64;
+    /// What recording cost beyond the steps themselves; its memory is what is held now.
+    fn cost(&self) -> Cost;
 }
 
 /// Records nothing: enough for g1 and g3.
@@ -50,7 +50,7 @@ impl<P: ?Sized, S: Solver<P>> Recorder<P, S> for NoTape {
         solver.step(problem, x, state, ctx)
     }
 
-    fn bytes(&self) -> u64 {
-        0
+    fn cost(&self) -> Cost {
+        Cost::default()
     }
 }

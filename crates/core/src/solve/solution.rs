@@ -4,6 +4,7 @@ use super::observer::{Observer, Seen};
 use super::recorder::{NoTape, Recorder};
 use super::stop::{Status, Stop};
 use crate::ctx::{Cost, Ctx, Phase};
+use crate::linear::LinearError;
 use crate::problem::{Objective, Point};
 use crate::solver::{SolveError, Solver, State, Step};
 
@@ -42,7 +43,7 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
     ///
     /// # Errors
     ///
-    /// As [`Solve::run`].
+    /// As [`Solve::run`](super::Solve::run).
     pub fn resume(&mut self, stop: Stop, ctx: &mut Ctx) -> Result<(), SolveError> {
         self.advance(stop, None, ctx)
     }
@@ -72,7 +73,11 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
             if ctx.tick(Phase::Solve, self.steps, stop.cap()).is_break() {
                 break Status::Interrupted;
             }
-            match self.recorder.step(self.problem, self.solver, self.x, &mut self.state, ctx)? {
+            let step = self.recorder.step(self.problem, self.solver, self.x, &mut self.state, ctx);
+            if step == Err(SolveError::Linear(LinearError::Interrupted)) {
+                break Status::Interrupted;
+            }
+            match step? {
                 Step::Advanced => self.steps += 1,
                 Step::Restarted => {
                     self.steps = 0;
@@ -85,10 +90,16 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
         Ok(())
     }
 
-    /// What the solve cost; its memory is what was recorded, and the scratch of a step.
+    /// What the solve cost, recording included; its memory is what was recorded and the scratch of a step.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        Cost { peak_bytes: self.cost.peak_bytes + self.recorder.bytes(), ..self.cost }
+        self.cost.and_bytes(self.recorder.cost().peak_bytes)
+    }
+
+    /// What z_T alone cost, without recording.
+    #[must_use]
+    pub fn cost_of_z(&self) -> Cost {
+        self.cost.without(self.recorder.cost())
     }
 }
 
@@ -165,7 +176,7 @@ impl<'a, P: ?Sized, S: Solver<P>, R> Solution<'a, P, S, R> {
     where
         P: Objective,
     {
-        self.state.latent().to_vec()
+        self.state.into_latent()
     }
 }
 

@@ -43,6 +43,9 @@ pub enum SolveError {
     /// An automatic step was asked for, and the problem knows no bound on its curvature.
     #[error("the problem knows no bound on its curvature to choose a step from: give a step")]
     UnknownSmoothness,
+    /// The bound on the curvature overflowed.
+    #[error("the bound on the problem's curvature overflows: scale the data, or give a step")]
+    InfiniteSmoothness,
     /// L rose at every automatic step tried, down to the one told.
     #[error("L rises even with a step of {step:e}: its derivatives are wrong, or it is not convex")]
     NoDescent {
@@ -58,6 +61,22 @@ pub enum SolveError {
         /// What was asked for.
         bytes: u64,
     },
+}
+
+impl SolveError {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Length { .. } | Self::NotFinite { .. } => "invalid-vector",
+            Self::InvalidStep { .. } | Self::InvalidTolerance { .. } => "invalid-setting",
+            Self::UnknownSmoothness => "unknown-smoothness",
+            Self::InfiniteSmoothness => "infinite-smoothness",
+            Self::NoDescent { .. } => "no-descent",
+            Self::Linear(_) => "linear-solve-failed",
+            Self::OutOfMemory { .. } => "out-of-memory",
+        }
+    }
 }
 
 /// That `vector`, called `what` in messages, has length `expected` and finite entries.

@@ -44,17 +44,17 @@ pub struct Pace {
     watch: Option<RiseWatch>,
 }
 
-impl Pace {
+impl Iterate<Pace> {
     /// rho, as it is now.
     #[must_use]
     pub fn rho(&self) -> f64 {
-        self.rho
+        self.carried.rho
     }
 
     /// Times that an automatic step was halved, and the run restarted, because L rose.
     #[must_use]
     pub fn halvings(&self) -> usize {
-        self.watch.as_ref().map_or(0, |watch| watch.halvings)
+        self.carried.watch.as_ref().map_or(0, |watch| watch.halvings)
     }
 }
 
@@ -83,6 +83,9 @@ impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
             StepSize::Fixed(rho) => return Err(SolveError::InvalidStep { step: rho }),
             StepSize::Auto => {
                 let smoothness = problem.smoothness(state.at(x), ctx).ok_or(SolveError::UnknownSmoothness)?;
+                if !smoothness.is_finite() {
+                    return Err(SolveError::InfiniteSmoothness);
+                }
                 // Where L_zz is 0 the gradient is constant, and no step is too long.
                 let rho = if smoothness > 0.0 { smoothness.recip().min(f64::MAX) } else { 1.0 };
                 Pace { rho, watch: Some(RiseWatch::new(initial, problem.value(state.at(x), ctx))) }
@@ -240,11 +243,11 @@ mod tests {
         assert_eq!((solution.status(), solution.steps()), (Status::StepsTaken, 50));
 
         let smoothness = problem.smoothness(Point::new(&[0.0; 12], &x), &mut Ctx::new()).unwrap();
-        let halvings = (solution.state().carried.rho() * smoothness).log2();
+        let halvings = (solution.state().rho() * smoothness).log2();
         // Too long by ten: 10 / 2^k must be below 2, and the first such k is taken.
-        assert_eq!((halvings, solution.state().carried.halvings()), (-3.0, 3));
+        assert_eq!((halvings, solution.state().halvings()), (-3.0, 3));
 
-        let fixed = GradientDescent::new(StepSize::Fixed(solution.state().carried.rho()));
+        let fixed = GradientDescent::new(StepSize::Fixed(solution.state().rho()));
         let again = Solve::new(&problem, &fixed, &x).stop(Stop::steps(50)).run().unwrap();
         assert_eq!(again.z(), solution.z());
     }
@@ -260,12 +263,22 @@ mod tests {
     }
 
     #[test]
+    fn curvature_that_overflows_is_refused() {
+        let huge = Glm::new(crate::design::Design::dense(1, 1, vec![1e200]).unwrap(), Squared, 0.1).unwrap();
+        let far =
+            Glm::new(crate::design::Design::dense(1, 1, vec![1.0]).unwrap(), Power::new(7.0).unwrap(), 0.1).unwrap();
+        let solver = GradientDescent::default();
+        assert_eq!(Solve::new(&huge, &solver, &[1.0]).run().unwrap_err(), SolveError::InfiniteSmoothness);
+        assert_eq!(Solve::new(&far, &solver, &[1e60]).run().unwrap_err(), SolveError::InfiniteSmoothness);
+    }
+
+    #[test]
     fn zero_curvature_has_a_step() {
         let problem = Glm::new(crate::design::Design::from_triplets(2, 3, &[]).unwrap(), Squared, 0.0).unwrap();
         let solver = GradientDescent::default();
         let solution = Solve::new(&problem, &solver, &[1.0, 2.0]).stop(Stop::steps(3)).run().unwrap();
         assert_eq!(solution.z(), [0.0; 3]);
-        assert_eq!(solution.state().carried.rho(), 1.0);
+        assert_eq!(solution.state().rho(), 1.0);
     }
 
     #[test]

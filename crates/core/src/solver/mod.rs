@@ -34,6 +34,14 @@ pub trait State: Send {
     /// the optimum for others. NaN or infinite once a number overflowed.
     fn residual(&self) -> f64;
 
+    /// Takes z_t out.
+    fn into_latent(self) -> Vec<f64>
+    where
+        Self: Sized,
+    {
+        self.latent().to_vec()
+    }
+
     /// z_t as a point, with what is known there.
     fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
         Point { z: self.latent(), x, memo: self.memo(), grad_z: self.grad_z() }
@@ -87,6 +95,10 @@ impl<C: Send> State for Iterate<C> {
 
     fn residual(&self) -> f64 {
         self.residual
+    }
+
+    fn into_latent(self) -> Vec<f64> {
+        self.z
     }
 }
 

@@ -1,12 +1,13 @@
-//! Every product of a problem against finite differences and against the other products.
+//! Every product of a problem against finite differences ([`derivative`]) and against the other products.
 //!
-//! Directional derivatives along a step h v are taken by Richardson's extrapolation of central differences with steps h
-//! and h/2: their error is O(h⁴) plus rounding O(eps / h). With h = 1e-3 both are far below 1e-6, the tolerance,, which leaves
-//! room for losses whose fourth derivative is large or missing. Identities between products hold to rounding.
+//! [`TOLERANCE`] leaves room for losses whose fourth derivative is large or missing. Identities between products hold to
+//! rounding.
+
+use std::convert::Infallible;
 
 use thiserror::Error;
 
-use super::random;
+use super::{derivative, random, step};
 use crate::ctx::Ctx;
 use crate::problem::{AssembleHessian, Point, Problem};
 use crate::vector::{distance, dot, norm};
@@ -15,10 +16,6 @@ use crate::vector::{distance, dot, norm};
 const TOLERANCE: f64 = 1e-6;
 /// Relative error allowed between two ways to compute the same product.
 const ROUNDING: f64 = 1e-11;
-const STEP: f64 = 1e-3;
-/// Rounding of a finite difference, eps / h of what is differenced, seen as a scale of which [`TOLERANCE`] is allowed.
-const NOISE: f64 = 1e-6;
-
 /// A product that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("{product}: {against} differs by {difference:e} at a scale of {scale:e} (allowed {allowed:e} of it)")]
@@ -49,14 +46,16 @@ fn compare(
     if difference <= allowed * scale { Ok(()) } else { Err(Mismatch { product, against, difference, scale, allowed }) }
 }
 
-/// d/dh f(h) at 0.
-fn derivative(f: &mut dyn FnMut(f64) -> Vec<f64>) -> Vec<f64> {
-    let mut central = |h: f64| -> Vec<f64> {
-        let (plus, minus) = (f(h), f(-h));
-        plus.iter().zip(&minus).map(|(p, m)| (p - m) / (2.0 * h)).collect()
-    };
-    let (coarse, fine) = (central(STEP), central(STEP / 2.0));
-    coarse.iter().zip(&fine).map(|(c, f)| (4.0 * f - c) / 3.0).collect()
+/// A scale of which [`TOLERANCE`] is the rounding of a finite difference with step `h` of something of size `size`.
+fn noise(size: f64, h: f64) -> f64 {
+    4.0 * f64::EPSILON / h * size / TOLERANCE
+}
+
+/// [`derivative`] of a function that cannot fail.
+fn difference(step: f64, mut f: impl FnMut(f64) -> Vec<f64>) -> Vec<f64> {
+    match derivative(step, |h| Ok::<_, Infallible>(f(h))) {
+        Ok(derivative) => derivative,
+    }
 }
 
 fn along(from: &[f64], direction: &[f64], h: f64) -> Vec<f64> {
@@ -104,30 +103,31 @@ impl<P: Problem + ?Sized> Check<'_, P> {
     fn first_derivatives(&mut self) -> Result<(), Mismatch> {
         let (problem, z, x) = (self.problem, self.z, self.x);
         let (v, w) = (self.v.clone(), self.w.clone());
-        let floor = NOISE * problem.value(Point::new(z, x), &mut self.ctx).abs();
-        let grad_z = self.grad_z(z, x);
-        let numeric = derivative(&mut |h| vec![problem.value(Point::new(&along(z, &v, h), x), &mut self.ctx)]);
-        compare("grad_z", "finite difference of value", &[dot(&grad_z, &v)], &numeric, floor, TOLERANCE)?;
-        let grad_x = self.grad_x(Point::new(z, x));
-        let numeric = derivative(&mut |h| vec![problem.value(Point::new(z, &along(x, &w, h)), &mut self.ctx)]);
-        compare("grad_x", "finite difference of value", &[dot(&grad_x, &w)], &numeric, floor, TOLERANCE)
+        let value = |z: &[f64], x: &[f64], ctx: &mut Ctx| problem.value(Point::new(z, x), ctx);
+        let size = value(z, x, &mut self.ctx).abs();
+        let along_v = dot(&self.grad_z(z, x), &v);
+        let numeric = difference(step(z), |h| vec![value(&along(z, &v, h), x, &mut self.ctx)]);
+        compare("grad_z", "finite difference of value", &[along_v], &numeric, noise(size, step(z)), TOLERANCE)?;
+        let along_w = dot(&self.grad_x(Point::new(z, x)), &w);
+        let numeric = difference(step(x), |h| vec![value(z, &along(x, &w, h), &mut self.ctx)]);
+        compare("grad_x", "finite difference of value", &[along_w], &numeric, noise(size, step(x)), TOLERANCE)
     }
 
     fn second_derivatives(&mut self) -> Result<(), Mismatch> {
         let (z, x) = (self.z, self.x);
         let (v, w) = (self.v.clone(), self.w.clone());
         let at = Point::new(z, x);
-        let floor = NOISE * norm(&self.grad_z(z, x));
+        let size = norm(&self.grad_z(z, x));
         let hess = self.hess(at, &v);
-        let numeric = derivative(&mut |h| self.grad_z(&along(z, &v, h), x));
-        compare("hess", "finite difference of grad_z", &hess, &numeric, floor, TOLERANCE)?;
+        let numeric = difference(step(z), |h| self.grad_z(&along(z, &v, h), x));
+        compare("hess", "finite difference of grad_z", &hess, &numeric, noise(size, step(z)), TOLERANCE)?;
         let cross_t = self.cross_t(at, &w);
-        let numeric = derivative(&mut |h| self.grad_z(z, &along(x, &w, h)));
-        compare("cross_t", "finite difference of grad_z in x", &cross_t, &numeric, floor, TOLERANCE)?;
-        let floor = NOISE * norm(&self.grad_x(at));
+        let numeric = difference(step(x), |h| self.grad_z(z, &along(x, &w, h)));
+        compare("cross_t", "finite difference of grad_z in x", &cross_t, &numeric, noise(size, step(x)), TOLERANCE)?;
+        let size = norm(&self.grad_x(at));
         let cross = self.cross(at, &v);
-        let numeric = derivative(&mut |h| self.grad_x(Point::new(&along(z, &v, h), x)));
-        compare("cross", "finite difference of grad_x in z", &cross, &numeric, floor, TOLERANCE)
+        let numeric = difference(step(z), |h| self.grad_x(Point::new(&along(z, &v, h), x)));
+        compare("cross", "finite difference of grad_x in z", &cross, &numeric, noise(size, step(z)), TOLERANCE)
     }
 
     fn identities(&mut self) -> Result<(), Mismatch> {

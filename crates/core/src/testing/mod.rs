@@ -2,6 +2,8 @@
 //! and adjoint identities.
 
 mod check;
+mod difference;
 pub mod random;
 
 pub use check::{Mismatch, check_hessian, check_problem};
+pub use difference::{derivative, step};

@@ -35,7 +35,14 @@ pub(crate) struct Run {
     pub g2: Vec<f64>,
     pub g3: Option<Vec<f64>>,
     pub g3_pinv: Option<Vec<f64>>,
-    pub hess_cond: Option<f64>,
+    hess_cond: Option<f64>,
+}
+
+impl Run {
+    /// The Hessian's condition; infinite where the oracle found none.
+    pub(crate) fn condition(&self) -> f64 {
+        self.hess_cond.unwrap_or(f64::INFINITY)
+    }
 }
 
 impl Case {

@@ -1,0 +1,109 @@
+//! `D^T diag(weights) D`, for Hessians that are factorised.
+//!
+//! Rows are taken a tile at a time, and the columns of the result in blocks, in parallel: each entry of the result is a
+//! sum over the rows in their order, whatever the number of threads.
+
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+
+use super::storage::Rows;
+use super::{Design, with_rows};
+use crate::ctx::{Ctx, Phase};
+
+/// Entries of a tile of rows: they stay in cache while every block of columns visits them.
+const TILE_ENTRIES: usize = 1 << 16;
+/// Blocks of columns.
+const BLOCKS: usize = 16;
+
+impl Design {
+    /// `out` = the lower triangle of `D^T diag(weights) D`, m x m by columns; what is above it is 0. Ends early, with a part
+    /// of the sum, where whoever watches asks to end.
+    ///
+    /// # Panics
+    ///
+    /// If `weights` is not of length n or `out` not of length m².
+    pub fn weighted_gram(&self, weights: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let (n, m) = (self.rows(), self.columns());
+        assert_eq!(weights.len(), n, "one weight a row");
+        assert_eq!(out.len(), m * m, "an m x m matrix");
+        ctx.count_passes((self.gram_multiplications() / (2 * self.entries()).max(1) as f64).ceil() as u64);
+        out.fill(0.0);
+        if m == 0 {
+            return;
+        }
+        let tile = (TILE_ENTRIES * n.max(1) / self.entries().max(1)).max(1);
+        let columns = m.div_ceil(BLOCKS);
+        for first in (0..n).step_by(tile) {
+            if ctx.tick(Phase::Assembly, first, n) == ControlFlow::Break(()) {
+                return;
+            }
+            let rows = first..n.min(first + tile);
+            out.par_chunks_mut(columns * m).enumerate().for_each(|(block, out)| {
+                let columns = block * columns..m.min((block + 1) * columns);
+                with_rows!(self, storage => storage.add_gram(rows.clone(), weights, columns, out));
+            });
+        }
+    }
+
+    /// The multiplications of [`Design::weighted_gram`]. A product with D and one with D^T take two for each entry.
+    #[must_use]
+    pub fn gram_multiplications(&self) -> f64 {
+        let work = |row: usize| {
+            let entries = with_rows!(self, rows => rows.entries_before(row + 1) - rows.entries_before(row)) as f64;
+            0.5 * entries * (entries + 1.0)
+        };
+        (0..self.rows()).map(work).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::random;
+
+    fn gram(design: &Design, weights: &[f64], threads: usize) -> Vec<f64> {
+        let m = design.columns();
+        let mut out = vec![f64::NAN; m * m];
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| design.weighted_gram(weights, &mut out, &mut Ctx::new()));
+        out
+    }
+
+    #[test]
+    fn agrees_with_products_and_has_the_same_bits_at_every_thread_count() {
+        // The second takes several tiles.
+        for (n, m, per_row) in [(7, 5, 3), (20_000, 40, 9)] {
+            let sparse = random::design(n, m, per_row, 1);
+            let mut values = vec![0.0; n * m];
+            sparse.for_each_entry(|i, j, v| values[i * m + j] = v);
+            let dense = Design::dense(n, m, values).unwrap();
+            let weights = random::vector(n, 2);
+            for design in [&sparse, &dense] {
+                let one = gram(design, &weights, 1);
+                for threads in [2, 3, 8] {
+                    assert_eq!(gram(design, &weights, threads), one, "{threads} threads");
+                }
+                let mut ctx = Ctx::new();
+                let (mut u, mut column) = (vec![0.0; n], vec![0.0; m]);
+                for j in 0..m {
+                    let mut unit = vec![0.0; m];
+                    unit[j] = 1.0;
+                    design.apply(&unit, &mut u, &mut ctx);
+                    u.iter_mut().zip(&weights).for_each(|(u, w)| *u *= w);
+                    design.apply_transpose(&u, &mut column, &mut ctx);
+                    // A sum of n products below 1 in another order.
+                    let difference = crate::vector::distance(&one[j * m + j..(j + 1) * m], &column[j..]);
+                    assert!(difference <= f64::EPSILON * n as f64, "{difference:e}");
+                    assert!(one[j * m..j * m + j].iter().all(|v| *v == 0.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn work_is_told() {
+        assert_eq!(Design::dense(2, 3, vec![1.0; 6]).unwrap().gram_multiplications(), 12.0);
+        assert_eq!(Design::from_triplets(2, 3, &[(0, 1, 1.0)]).unwrap().gram_multiplications(), 1.0);
+    }
+}
