@@ -170,13 +170,15 @@ fn draw(
     let points = || curves.iter().flat_map(|curve| curve.points.iter());
     let (_, right) = range(points().map(|p| p.0)).ok_or(PlotError::NothingToDraw)?;
     let (low, high) = range(points().map(|p| p.1)).ok_or(PlotError::NothingToDraw)?;
+    // Room above the curves for the legend, a share of what the errors span.
+    let (bottom, top) = (low / 2.0, 2.0 * high * (high / low).powf(0.3));
     area.fill(&WHITE).map_err(|e| failed(&e))?;
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 19))
         .margin(16)
         .set_label_area_size(LabelAreaPosition::Left, 76)
         .set_label_area_size(LabelAreaPosition::Bottom, 48)
-        .build_cartesian_2d(0.0..right * 1.02, (low / 2.0..high * 2.0).log_scale())
+        .build_cartesian_2d(0.0..right * 1.02, (bottom..top).log_scale())
         .map_err(|e| failed(&e))?;
     chart
         .configure_mesh()
@@ -201,7 +203,7 @@ fn draw(
     let dashes = BLACK.mix(0.55).stroke_width(1);
     for line in expected {
         let steps = (0..=100).map(|k| line.from + (right - line.from) * f64::from(k) / 100.0);
-        let inside = steps.map(|t| (t, line.at(t))).filter(|(_, error)| (low / 2.0..high * 2.0).contains(error));
+        let inside = steps.map(|t| (t, line.at(t))).filter(|(_, error)| (bottom..top).contains(error));
         chart.draw_series(DashedLineSeries::new(inside, 6, 4, dashes)).map_err(|e| failed(&e))?;
     }
     if !expected.is_empty() {
