@@ -99,6 +99,12 @@ pub enum LinearError {
     /// Whoever watches asked to end before there was a solution.
     #[error("interrupted")]
     Interrupted,
+    /// What the method needs could not be allocated.
+    #[error("{bytes} bytes for the linear solve could not be allocated")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
     /// The method needs more memory than it may use.
     #[error("the method needs {needed} bytes, its limit is {limit} bytes")]
     TooLarge {

@@ -11,7 +11,7 @@ use crate::dense::{DenseCholesky, DenseWorkspace};
 /// 1000.
 const BUDGET: f64 = 100.0;
 /// Latent variables up to which a Hessian that may be singular is factorised whatever that takes: only a factorisation
-/// can tell, and for so many it takes seconds.
+/// can tell. For so many columns it takes seconds, and assembling the passes that `Work` predicts.
 const TELL_UP_TO: usize = 2000;
 
 /// Chooses [`DenseCholesky`] where assembling and factorising is predicted to take no longer than conjugate gradient would,
@@ -20,12 +20,13 @@ const TELL_UP_TO: usize = 2000;
 pub struct Auto;
 
 impl Auto {
-    fn factorises<P: AssembleHessian + ?Sized>(problem: &P) -> bool {
+    fn factorises<P: AssembleHessian + ?Sized>(hessian: Hessian<'_, P>) -> bool {
+        let problem = hessian.problem;
         let m = problem.latent_len();
         let Work { product, assembly } = problem.work();
         let factorisation = (m as f64).powi(3) / 6.0;
         let affordable = assembly + factorisation <= BUDGET * product;
-        let tells = problem.strong_convexity() == 0.0 && m <= TELL_UP_TO;
+        let tells = problem.strong_convexity(hessian.at.x) == 0.0 && m <= TELL_UP_TO;
         (affordable || tells) && DenseCholesky::default().fits(m)
     }
 }
@@ -45,7 +46,7 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        if Self::factorises(hessian.problem) {
+        if Self::factorises(hessian) {
             DenseCholesky::default().prepare(hessian, &mut workspace.dense, ctx)
         } else {
             Cg::default().prepare(hessian, &mut (), ctx)
@@ -61,7 +62,7 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        if Self::factorises(hessian.problem) {
+        if Self::factorises(hessian) {
             DenseCholesky::default().solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
         } else {
             Cg::default().solve(hessian, &mut (), rhs, tolerance, solution, ctx)

@@ -54,7 +54,7 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         solution.fill(0.0);
-        let definite = hessian.problem.strong_convexity() > 0.0;
+        let definite = hessian.problem.strong_convexity(hessian.at.x) > 0.0;
         // The system is solved for rhs / scale, so that no square under- or overflows.
         let scale = max_abs(rhs);
         if !scale.is_finite() {

@@ -5,7 +5,7 @@
 use danskin_core::ctx::{Ctx, Phase, bytes_of};
 use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::AssembleHessian;
-use danskin_core::vector::{axpy, max_abs, norm};
+use danskin_core::vector::{axpy, dot, max_abs, norm};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
@@ -95,6 +95,8 @@ pub struct DenseWorkspace {
     factor: Vec<f64>,
     /// 1 / sqrt(diagonal of L_zz).
     scale: Vec<f64>,
+    /// An estimate from above of the smallest eigenvalue of the scaled Hessian.
+    smallest: f64,
 }
 
 impl DenseWorkspace {
@@ -121,7 +123,8 @@ impl DenseWorkspace {
         }
         for (j, column) in self.factor.chunks_exact_mut(m.max(1)).enumerate() {
             for (value, scale) in column[j..].iter_mut().zip(&self.scale[j..]) {
-                *value *= self.scale[j] * scale;
+                // The product of the scales may overflow where the scaled entry does not.
+                *value = *value * self.scale[j] * scale;
             }
             // Their sum is finite only if each of them is, barring overflow, which is as bad.
             if !column[j..].iter().sum::<f64>().is_finite() {
@@ -157,11 +160,11 @@ impl DenseWorkspace {
         let m = hessian.problem.latent_len();
         self.assemble(hessian, 0.0, ctx)?;
         if self.factorise() {
-            let reciprocal_condition = self.smallest_eigenvalue(ctx);
-            if reciprocal_condition > SINGULAR * m as f64 * f64::EPSILON {
+            self.smallest = self.smallest_eigenvalue(hessian, ctx);
+            if self.smallest > SINGULAR * m as f64 * f64::EPSILON {
                 return Ok(());
             }
-            return Err(LinearError::Singular { reciprocal_condition });
+            return Err(LinearError::Singular { reciprocal_condition: self.smallest.max(0.0) });
         }
         self.assemble(hessian, SHIFT, ctx)?;
         if self.factorise() {
@@ -171,22 +174,29 @@ impl DenseWorkspace {
         }
     }
 
-    /// An estimate from above of the smallest eigenvalue of the scaled Hessian, whose largest is between 1 and m, by
-    /// inverse iteration: two triangular solves a step.
-    fn smallest_eigenvalue(&self, ctx: &mut Ctx) -> f64 {
+    /// An estimate from above of the smallest eigenvalue of the scaled Hessian, whose largest is between 1 and m: the
+    /// eigenvector by inverse iteration, two triangular solves a step, and then its Rayleigh quotient by a product with L_zz.
+    /// The factor carries the rounding of the assembly, sums over all rows, in which an eigenvalue of 0 drowns; a product does
+    /// not.
+    fn smallest_eigenvalue<P: AssembleHessian + ?Sized>(&self, hessian: Hessian<'_, P>, ctx: &mut Ctx) -> f64 {
         let m = self.scale.len();
-        let mut v = ctx.take(m);
+        if m == 0 {
+            return 1.0;
+        }
+        let (mut v, mut product) = (ctx.take(m), ctx.take(m));
         // Of one size and of varied signs: as good as surely not orthogonal to the eigenvector.
         v.iter_mut().enumerate().for_each(|(i, v)| *v = if (i * i / 3) % 2 == 0 { 1.0 } else { -1.0 });
-        let mut estimate = 1.0_f64;
         for _ in 0..INVERSE_STEPS {
+            self.solve_scaled(&mut v);
             let length = norm(&v);
             v.iter_mut().for_each(|v| *v /= length);
-            self.solve_scaled(&mut v);
-            estimate = estimate.min(norm(&v).recip());
         }
+        v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
+        hessian.apply(&v, &mut product, ctx);
+        let quotient = dot(&v, &product);
+        ctx.give(product);
         ctx.give(v);
-        estimate
+        quotient
     }
 
     /// `v <- (L L^T)^{-1} v`.
@@ -222,6 +232,8 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         if !self.fits(m) {
             return Err(LinearError::TooLarge { needed: Self::bytes(m), limit: self.limit });
         }
+        let missing = (m * m).saturating_sub(workspace.factor.len());
+        workspace.factor.try_reserve_exact(missing).map_err(|_| LinearError::OutOfMemory { bytes: Self::bytes(m) })?;
         ctx.hold(Self::bytes(m));
         workspace.factor.resize(m * m, 0.0);
         let prepared = workspace.prepare(hessian, ctx);
@@ -246,24 +258,35 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         if length == 0.0 {
             return Ok(LinearSolve::new("dense", LinearStatus::Converged, 0, 0.0, true));
         }
-        let mut r = ctx.take(rhs.len());
+        let (mut r, mut trial) = (ctx.take(rhs.len()), ctx.take(rhs.len()));
         r.copy_from_slice(rhs);
-        let (mut residual, mut refinements) = (1.0, 0);
-        let status = loop {
+        let (mut residual, mut refinements, mut finite) = (1.0, 0, true);
+        loop {
             workspace.apply_inverse(&mut r);
-            axpy(1.0, &r, solution);
-            let before = std::mem::replace(&mut residual, hessian.residual(rhs, solution, &mut r, ctx) / length);
-            // One step is always taken: the factor carries the rounding of the assembly, products with L_zz do not.
-            let settled = residual >= 0.5 * before || refinements == MAX_REFINEMENTS;
-            match residual <= tolerance {
-                true if refinements > 0 || settled => break LinearStatus::Converged,
-                false if residual.is_nan() || settled => break LinearStatus::Stalled,
-                _ => refinements += 1,
+            trial.copy_from_slice(solution);
+            axpy(1.0, &r, &mut trial);
+            let before = residual;
+            let after = hessian.residual(rhs, &trial, &mut r, ctx) / length;
+            if after < before {
+                solution.copy_from_slice(&trial);
+                residual = after;
             }
-        };
+            finite &= after.is_finite();
+            // One step is always taken: the factor carries the rounding of the assembly, products with L_zz do not.
+            let done = residual <= tolerance && refinements > 0;
+            if done || after.is_nan() || after >= 0.5 * before || refinements == MAX_REFINEMENTS {
+                break;
+            }
+            refinements += 1;
+        }
+        ctx.give(trial);
         ctx.give(r);
-        if residual.is_finite() {
+        // No better than v = 0: what was factorised is not the Hessian.
+        if residual < 1.0 {
+            let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };
             Ok(LinearSolve::new("dense", status, refinements, residual, true))
+        } else if finite {
+            Err(LinearError::Singular { reciprocal_condition: workspace.smallest })
         } else {
             Err(LinearError::NotFinite)
         }

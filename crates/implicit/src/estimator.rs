@@ -13,8 +13,9 @@ use danskin_core::solver::Solver;
 /// Its gradient carries what the linear solve reached ([`Gradient::linear`]); a solve that ended above its tolerance is
 /// said there, and the gradient is in error by at most `‖L_xz‖ ‖residual‖ / mu` on its account.
 ///
-/// A Hessian known to be singular ([`Problem::hessian_rank_bound`]) is an error: z* need not be unique. Where it is neither known
-/// to be singular nor known to be positive definite, an iterative solver may have returned the solution of least norm, and
+/// An L known to have no minimum ([`Problem::falls_for_ever`]) is an error, as is a Hessian known to be singular
+/// ([`Problem::hessian_rank_bound`]): z* does not exist, or need not be unique. Where the Hessian is neither known to be
+/// singular nor known to be positive definite, an iterative solver may have returned the solution of least norm, and
 /// [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Implicit<H> {
@@ -55,6 +56,9 @@ where
         let rank = problem.hessian_rank_bound();
         if rank < m {
             return Err(LinearError::RankDeficient { rank, latent: m }.into());
+        }
+        if problem.falls_for_ever(at, ctx) {
+            return Err(EstimateError::Unbounded);
         }
         let (mut grad_z, mut v) = (ctx.take(m), ctx.take(m));
         outer.grad_z(problem, at, &mut grad_z, ctx);

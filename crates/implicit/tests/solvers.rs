@@ -282,3 +282,33 @@ proptest! {
         prop_assert!(distance(&cg, &dense) <= allowed + 1e-14 * norm(&dense), "{:e} {allowed:e}", distance(&cg, &dense));
     }
 }
+
+/// Columns that depend on one another by rounding alone, over many rows: in the sums of an assembled Hessian the eigenvalue
+/// of 0 drowns, in products with D it does not.
+#[test]
+fn dependent_columns_are_singular_over_any_number_of_rows() {
+    let noise = random::vector(20_000, 1);
+    let row = |kind: usize, i: usize| match kind {
+        0 => vec![0.1, 0.7],
+        1 => vec![0.1, 0.7, noise[i]],
+        2 => vec![noise[i], noise[19_999 - i], 3.3 * noise[i]],
+        // One indicator of three, an intercept, and something else.
+        _ => {
+            let mut row = vec![0.0, 0.0, 0.0, 0.1, noise[i]];
+            row[i % 3] = 0.1;
+            row
+        }
+    };
+    for kind in 0..4 {
+        for n in [60, 300, 1000, 1030, 3000, 10_000, 20_000] {
+            let rows: Vec<f64> = (0..n).flat_map(|i| row(kind, i)).collect();
+            let m = rows.len() / n;
+            let problem = Glm::new(Design::dense(n, m, rows).unwrap(), Squared, 0.0).unwrap();
+            let (z, x) = (vec![0.0; m], vec![1.0; n]);
+            let mut workspace = Default::default();
+            let hessian = Hessian { problem: &problem, at: Point::new(&z, &x) };
+            let prepared = DenseCholesky::default().prepare(hessian, &mut workspace, &mut Ctx::new());
+            assert!(matches!(prepared, Err(LinearError::Singular { .. })), "kind {kind}, {n} rows: {prepared:?}");
+        }
+    }
+}
