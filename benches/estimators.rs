@@ -23,7 +23,7 @@ fn passes(c: &mut Criterion) {
     let (mut grad_z, mut memo, mut cross) = (vec![0.0; m], vec![0.0; n], vec![0.0; n]);
     let mut group = c.benchmark_group("pass");
     group.throughput(Throughput::Elements(problem.design().entries() as u64));
-    group.bench_function("D z", |b| b.iter(|| problem.design().apply(black_box(&z), &mut memo, &mut ctx)));
+    group.bench_function("D z", |b| b.iter(|| problem.design().matrix().apply(black_box(&z), &mut memo, &mut ctx)));
     group
         .bench_function("gradient", |b| b.iter(|| problem.grad_z(black_box(&z), &x, &mut grad_z, &mut memo, &mut ctx)));
     problem.grad_z(&z, &x, &mut grad_z, &mut memo, &mut ctx);

@@ -21,15 +21,15 @@ pub(crate) fn sum(n: usize, term: impl Fn(usize) -> f64 + Sync, ctx: &mut Ctx) -
     total
 }
 
-/// `update(i, &mut out[i])` for every i.
-pub(crate) fn for_each(out: &mut [f64], update: impl Fn(usize, &mut f64) + Sync) {
+/// `update(i, &mut out[i width..][..width])` for every row i.
+pub(crate) fn for_each(width: usize, out: &mut [f64], update: impl Fn(usize, &mut [f64]) + Sync) {
     let chunk = |(k, chunk): (usize, &mut [f64])| {
-        for (i, value) in chunk.iter_mut().enumerate() {
-            update(k * CHUNK + i, value);
+        for (i, row) in chunk.chunks_exact_mut(width).enumerate() {
+            update(k * CHUNK + i, row);
         }
     };
-    if out.len() > CHUNK {
-        out.par_chunks_mut(CHUNK).enumerate().for_each(chunk);
+    if out.len() > CHUNK * width {
+        out.par_chunks_mut(CHUNK * width).enumerate().for_each(chunk);
     } else {
         chunk((0, out));
     }

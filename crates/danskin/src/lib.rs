@@ -37,11 +37,17 @@ pub mod prelude {
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
     pub use danskin_core::linear::HessianSolver;
     pub use danskin_core::outer::{Envelope, Linear, Outer};
-    pub use danskin_core::problem::glm::Glm;
-    pub use danskin_core::problem::loss::{Logistic, Loss, Power, Squared};
+    pub use danskin_core::problem::glm::{Glm, Wrt};
+    pub use danskin_core::problem::loss::{
+        Huber, Logistic, Loss, Multinomial, Poisson, Power, RowLoss, Squared, SquaredHinge,
+    };
+    pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
-    pub use danskin_core::solver::{GradientDescent, Iterate, Newton, SolveError, Solver, State, Step, StepSize};
+    pub use danskin_core::solver::{
+        Backtracking, GradientDescent, HeavyBall, Iterate, Lbfgs, Momentum, Nesterov, Newton, SolveError, Solver,
+        State, Step, StepSize,
+    };
     pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
     pub use danskin_unrolled::{Automatic, Forward, Recorded, Tangents, Tape, Unroll};
 }

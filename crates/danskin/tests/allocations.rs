@@ -15,32 +15,56 @@ fn allocations(mut work: impl FnMut(usize, &mut Ctx)) -> [u64; 2] {
 fn steps_allocate_nothing() {
     // Small enough for one piece of D: a pass then runs on this thread, whose allocations are counted.
     for (n, m) in [(60, 20), (20, 60)] {
-        let problem = Glm::new(random::design(n, m, 5, 1), Logistic, 0.01).unwrap();
-        let x = random::labels(n, 2);
-        for solver in [GradientDescent::default(), GradientDescent::new(StepSize::Fixed(0.05))] {
-            let solve = |steps| Solve::new(&problem, &solver, &x).stop(Stop::steps(steps));
-            let [few, many] = allocations(|steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
-            assert_eq!(few, many, "a step");
-            // A tape of this size is one chunk.
-            let [few, many] = allocations(|steps, ctx| drop(solve(steps).record(Tape::new()).run_in(ctx).unwrap()));
-            assert_eq!(few, many, "a recorded step");
-            let directions = vec![random::vector(n, 3)];
-            let [few, many] = allocations(|steps, ctx| {
-                drop(solve(steps).record(Tangents::along(directions.clone())).run_in(ctx).unwrap());
-            });
-            assert_eq!(few, many, "a step forward");
-            let [few, many] = [30, 60].map(|steps| {
-                let (taped, mut ctx) = (solve(steps).record(Tape::new()).run().unwrap(), Ctx::new());
-                drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap());
-                measure(|| drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap())).count_total
-            });
-            assert_eq!(few, many, "a step of the reverse pass");
-            let solution = solve(5).run().unwrap();
-            let [few, many] = allocations(|iterations, ctx| {
-                let implicit = Implicit::new(Cg::within(iterations / 5)).tolerance(0.0);
-                drop(solution.gradient_in(&Envelope, &implicit, ctx).unwrap());
-            });
-            assert_eq!(few, many, "an iteration of conjugate gradient");
+        let glm = || Glm::new(random::design(n, m, 5, 1), Logistic, 0.01).unwrap();
+        for wrt in Wrt::ALL {
+            let (problem, x) = glm().wrt(wrt, random::labels(n, 2)).unwrap();
+            unrolled(&problem, &x, &GradientDescent::default());
+            unrolled(&problem, &x, &GradientDescent::new(StepSize::Fixed(0.05)));
+            unrolled(&problem, &x, &Nesterov::default());
+            unrolled(&problem, &x, &HeavyBall::default());
+            unrolled(&problem, &x, &Backtracking::default());
+            // Its pairs of changes are there after ten steps.
+            steps(&problem, &x, &Lbfgs::default());
         }
+        let classes = Multinomial::new(3).unwrap();
+        let targets = classes.targets(&(0..n).map(|i| i % 3).collect::<Vec<_>>());
+        let problem = Glm::new(random::design(n, m, 5, 1), classes, 0.01).unwrap();
+        unrolled(&problem, &targets, &GradientDescent::default());
+        conjugate_gradient(&glm(), &random::labels(n, 2));
     }
+}
+
+fn steps<P: Problem, S: Solver<P>>(problem: &P, x: &[f64], solver: &S) {
+    let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
+    let [few, many] = allocations(|steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
+    assert_eq!(few, many, "a step");
+}
+
+fn unrolled<P: Problem, S: Unroll<P>>(problem: &P, x: &[f64], solver: &S) {
+    steps(problem, x, solver);
+    let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
+    // A tape of this size is one chunk.
+    let [few, many] = allocations(|steps, ctx| drop(solve(steps).record(Tape::new()).run_in(ctx).unwrap()));
+    assert_eq!(few, many, "a recorded step");
+    let directions = vec![random::vector(x.len(), 3)];
+    let [few, many] = allocations(|steps, ctx| {
+        drop(solve(steps).record(Tangents::along(directions.clone())).run_in(ctx).unwrap());
+    });
+    assert_eq!(few, many, "a step forward");
+    let [few, many] = [30, 60].map(|steps| {
+        let (taped, mut ctx) = (solve(steps).record(Tape::new()).run().unwrap(), Ctx::new());
+        drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap());
+        measure(|| drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap())).count_total
+    });
+    assert_eq!(few, many, "a step of the reverse pass");
+}
+
+fn conjugate_gradient<P: Problem>(problem: &P, x: &[f64]) {
+    let solver = GradientDescent::default();
+    let solution = Solve::new(problem, &solver, x).stop(Stop::steps(5)).run().unwrap();
+    let [few, many] = allocations(|iterations, ctx| {
+        let implicit = Implicit::new(Cg::within(iterations / 5)).tolerance(0.0);
+        drop(solution.gradient_in(&Envelope, &implicit, ctx).unwrap());
+    });
+    assert_eq!(few, many, "an iteration of conjugate gradient");
 }

@@ -52,12 +52,48 @@ fn gradients_cost_what_they_say() {
         // The iterations, the residual computed at their end, and L_xz v.
         let g3 = solution.gradient(&Implicit::new(Cg::default())).unwrap();
         assert_eq!((g3.cost.passes, g3.cost.solves), (g3.linear.unwrap().iterations as u64 + 2, 1));
-        // Assembling, in passes of as many operations, two residuals, and L_xz v.
+        // Assembling, in passes of as many operations, a product to tell whether it is singular, two residuals, and L_xz v.
         let g3 = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap();
         let Work { product, assembly } = problem.work();
-        assert_eq!((g3.cost.passes, g3.linear.unwrap().iterations), ((assembly / product).ceil() as u64 + 3, 1));
+        assert_eq!((g3.cost.passes, g3.linear.unwrap().iterations), ((assembly / product).ceil() as u64 + 4, 1));
         assert!(g3.cost.peak_bytes >= 8 * (problem.latent_len() as u64).pow(2));
     }
+}
+
+#[test]
+fn momentum_costs_no_pass_and_backtracking_one_a_trial() {
+    fn unrolled<S: Unroll<Glm<Logistic>>>(solver: &S) -> [u64; 2] {
+        let [problem, _] = instances();
+        let x = random::labels(problem.parameter_len(), 2);
+        let stop = Stop::steps(STEPS as usize);
+        let solution = Solve::new(&problem, solver, &x).stop(stop).record(Tape::new()).run().unwrap();
+        [passes(solution.cost()), passes(solution.gradient(&Automatic).unwrap().cost)]
+    }
+    let step = StepSize::Fixed(0.05);
+    assert_eq!(unrolled(&Nesterov::new(step)), [STEPS + 1, STEPS]);
+    assert_eq!(unrolled(&HeavyBall::new(step)), [STEPS + 1, STEPS]);
+    // The first trial is accepted at once; each later one begins at twice the step before.
+    let [forward, backward] = unrolled(&Backtracking::new(1e-6));
+    assert_eq!([forward, backward], [STEPS + 1, STEPS]);
+    let [forward, backward] = unrolled(&Backtracking::new(1.0));
+    assert!(forward > STEPS + 1 && forward <= 3 * STEPS, "{forward}");
+    assert_eq!(backward, STEPS);
+}
+
+#[test]
+fn the_entries_of_a_design_cost_no_more_backwards_and_four_passes_a_tangent() {
+    let (problem, x) = Glm::new(random::design(60, 20, 5, 1), Logistic, 0.1)
+        .and_then(|problem| problem.wrt(Wrt::Design, random::labels(60, 2)))
+        .unwrap();
+    let solver = fixed();
+    let solve = || Solve::new(&problem, &solver, &x).stop(Stop::steps(STEPS as usize));
+    let taped = solve().record(Tape::new()).run().unwrap();
+    // Backwards as targets do; grad_x L is a pass of its own.
+    assert_eq!(passes(taped.cost()), STEPS + 1);
+    assert_eq!(passes(taped.gradient(&Automatic).unwrap().cost), STEPS + 1);
+    // D z, as z_t is recorded; D dz, D^T; and W z, W^T.
+    let forward = solve().record(Tangents::along(vec![random::vector(x.len(), 3)])).run().unwrap();
+    assert_eq!(passes(forward.cost()), (1 + 5) * STEPS + 1);
 }
 
 #[test]

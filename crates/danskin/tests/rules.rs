@@ -39,14 +39,14 @@ struct Lasso {
 impl Lasso {
     fn residuals(&self, z: &[f64], x: &[f64], ctx: &mut Ctx) -> Vec<f64> {
         let mut r = vec![0.0; x.len()];
-        self.design.apply(z, &mut r, ctx);
+        self.design.matrix().apply(z, &mut r, ctx);
         axpy(-1.0, x, &mut r);
         r
     }
 
     fn smooth_gradient(&self, z: &[f64], x: &[f64], ctx: &mut Ctx) -> Vec<f64> {
         let mut gradient = vec![0.0; z.len()];
-        self.design.apply_transpose(&self.residuals(z, x, ctx), &mut gradient, ctx);
+        self.design.matrix().apply_transpose(&self.residuals(z, x, ctx), &mut gradient, ctx);
         gradient
     }
 }
@@ -121,10 +121,10 @@ impl Unroll<Lasso> for Ista {
     fn pull(&self, step: Recorded<'_, Lasso, Toy>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
         dual.iter_mut().zip(step.record).for_each(|(a, mask)| *a *= mask);
         let mut da = vec![0.0; x_dual.len()];
-        step.problem.design.apply(dual, &mut da, ctx);
+        step.problem.design.matrix().apply(dual, &mut da, ctx);
         axpy(self.rho, &da, x_dual);
         let mut back = vec![0.0; dual.len()];
-        step.problem.design.apply_transpose(&da, &mut back, ctx);
+        step.problem.design.matrix().apply_transpose(&da, &mut back, ctx);
         axpy(-self.rho, &back, dual);
     }
 

@@ -1,29 +1,47 @@
-//! The rule of z_{t+1} = z_t - rho grad_z L(z_t, x): dA/dz = I - rho L_zz, dA/dx = -rho L_zx.
+//! The rule of z_{t+1} = z_t - rho_t grad_z L(z_t, x): dA/dz = I - rho_t L_zz, dA/dx = -rho_t L_zx, with rho_t the same at every
+//! step or recorded.
 
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Point, Problem};
-use danskin_core::solver::{GradientDescent, Iterate, Pace, SolveError, Solver, State, Step};
+use danskin_core::solver::{Backtracking, GradientDescent, Iterate, Pace, SolveError, Solver, Step, Trial};
 use danskin_core::vector::axpy;
 
+use crate::recorded_point::{point_len, record_point, recorded_point};
 use crate::rule::{Recorded, Unroll};
 
-/// Whether a step is recorded by its memo (D z_t, length n) instead of z_t (length m): where it is enough, and shorter.
-/// Either gives the same bits: a pass computes D z_t from z_t in the order that the memo was computed in.
-fn keeps_memo<P: Problem + ?Sized>(problem: &P) -> bool {
-    problem.memo_replaces_latent() && problem.memo_len() <= problem.latent_len()
+/// `x_dual -= rho L_xz dual`, `dual -= rho L_zz dual`.
+pub(crate) fn pull<P: Problem + ?Sized>(
+    problem: &P,
+    at: Point<'_>,
+    rho: f64,
+    dual: &mut [f64],
+    x_dual: &mut [f64],
+    ctx: &mut Ctx,
+) {
+    let mut hess = ctx.take(dual.len());
+    problem.hess_cross(at, dual, &mut hess, -rho, x_dual, ctx);
+    axpy(-rho, &hess, dual);
+    ctx.give(hess);
 }
 
-fn recorded_point<'a, P: Problem + ?Sized>(step: &Recorded<'a, P, Iterate<Pace>>) -> Point<'a> {
-    if keeps_memo(step.problem) {
-        Point { z: &[], x: step.x, memo: step.record, grad_z: &[] }
-    } else {
-        Point::new(step.record, step.x)
-    }
+/// `tangent -= rho (L_zz tangent + L_zx dx)`.
+pub(crate) fn push<P: Problem + ?Sized>(
+    problem: &P,
+    at: Point<'_>,
+    rho: f64,
+    dx: &[f64],
+    tangent: &mut [f64],
+    ctx: &mut Ctx,
+) {
+    let mut change = ctx.take(tangent.len());
+    problem.grad_z_tangent(at, tangent, dx, &mut change, ctx);
+    axpy(-rho, &change, tangent);
+    ctx.give(change);
 }
 
 impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
     fn record_len(&self, problem: &P) -> usize {
-        if keeps_memo(problem) { problem.memo_len() } else { problem.latent_len() }
+        point_len(problem)
     }
 
     fn step_recorded(
@@ -34,22 +52,47 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
         record: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        record.copy_from_slice(if keeps_memo(problem) { state.memo() } else { state.latent() });
+        record_point(problem, state, record);
         self.step(problem, x, state, ctx)
     }
 
-    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
-        let rho = step.state.rho();
-        let mut hess = ctx.take(dual.len());
-        step.problem.hess_cross(recorded_point(&step), dual, &mut hess, -rho, x_dual, ctx);
-        axpy(-rho, &hess, dual);
-        ctx.give(hess);
+    fn pull(&self, step: Recorded<'_, P, Iterate<Pace>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+        let (at, _) = recorded_point(&step);
+        pull(step.problem, at, step.state.rho(), dual, x_dual, ctx);
     }
 
-    fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
-        let mut change = ctx.take(tangent.len());
-        step.problem.grad_z_tangent(recorded_point(&step), tangent, dx, &mut change, ctx);
-        axpy(-step.state.rho(), &change, tangent);
-        ctx.give(change);
+    fn push(&self, step: Recorded<'_, P, Iterate<Pace>>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
+        let (at, _) = recorded_point(&step);
+        push(step.problem, at, step.state.rho(), dx, tangent, ctx);
+    }
+}
+
+impl<P: Problem + ?Sized> Unroll<P> for Backtracking {
+    fn record_len(&self, problem: &P) -> usize {
+        point_len(problem) + 1
+    }
+
+    fn step_recorded(
+        &self,
+        problem: &P,
+        x: &[f64],
+        state: &mut Self::State,
+        record: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Step, SolveError> {
+        let rho = record_point(problem, state, record);
+        let step = self.step(problem, x, state, ctx)?;
+        rho[0] = state.rho();
+        Ok(step)
+    }
+
+    fn pull(&self, step: Recorded<'_, P, Iterate<Trial>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+        let (at, rho) = recorded_point(&step);
+        pull(step.problem, at, rho[0], dual, x_dual, ctx);
+    }
+
+    fn push(&self, step: Recorded<'_, P, Iterate<Trial>>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
+        let (at, rho) = recorded_point(&step);
+        push(step.problem, at, rho[0], dx, tangent, ctx);
     }
 }

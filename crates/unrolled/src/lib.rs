@@ -14,6 +14,8 @@
 
 mod forward;
 mod gradient_descent;
+mod momentum;
+mod recorded_point;
 mod reverse;
 mod rule;
 mod tape;

@@ -133,7 +133,7 @@ mod tests {
         let mut ctx = Ctx::new();
         for t in 0..8 {
             let plain = Solve::new(&problem, &solver, &x).stop(Stop::steps(t)).run().unwrap();
-            problem.design().apply(plain.z(), &mut u, &mut ctx);
+            problem.design().matrix().apply(plain.z(), &mut u, &mut ctx);
             assert_eq!(taped.recorder().record(t), u, "t = {t}");
         }
     }

@@ -93,7 +93,9 @@ where
     let outer = Linear(random::vector(z.len(), 2));
     let pulled = taped.gradient_of(&outer, &Automatic).expect("finite").value;
     let pushed = forward.gradient_of(&outer, &Forward).expect("finite").value;
-    let (difference, scale) = ((dot(&pulled, &dx) - pushed[0]).abs(), norm(&pulled) * norm(&dx));
+    // Both are sums that may cancel.
+    let scale = (norm(&pulled) * norm(&dx)).max(norm(&outer.0) * norm(tangent));
+    let difference = (dot(&pulled, &dx) - pushed[0]).abs();
     if difference.is_nan() || difference > ROUNDING * steps.max(1) as f64 * scale {
         return Err(RuleMismatch::Pull { difference, scale });
     }

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
+use super::matrix::{Matrix, with_rows};
 use super::storage::Rows;
-use super::{Design, with_rows};
 use crate::ctx::{Ctx, Phase};
 
 /// Entries of a tile of rows: they stay in cache while every block of columns visits them.
@@ -16,14 +16,14 @@ const TILE_ENTRIES: usize = 1 << 16;
 /// Blocks of columns.
 const BLOCKS: usize = 16;
 
-impl Design {
+impl Matrix<'_> {
     /// `out` = the lower triangle of `D^T diag(weights) D`, m x m by columns; what is above it is 0. Ends early, with a part
     /// of the sum, where whoever watches asks to end.
     ///
     /// # Panics
     ///
     /// If `weights` is not of length n or `out` not of length m².
-    pub fn weighted_gram(&self, weights: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+    pub fn weighted_gram(self, weights: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         let (n, m) = (self.rows(), self.columns());
         assert_eq!(weights.len(), n, "one weight a row");
         assert_eq!(out.len(), m * m, "an m x m matrix");
@@ -46,9 +46,9 @@ impl Design {
         }
     }
 
-    /// The multiplications of [`Design::weighted_gram`]. A product with D and one with D^T take two for each entry.
+    /// The multiplications of [`Matrix::weighted_gram`]. A product with D and one with D^T take two for each entry.
     #[must_use]
-    pub fn gram_multiplications(&self) -> f64 {
+    pub fn gram_multiplications(self) -> f64 {
         let work = |row: usize| {
             let entries = with_rows!(self, rows => rows.entries_before(row + 1) - rows.entries_before(row)) as f64;
             0.5 * entries * (entries + 1.0)
@@ -60,13 +60,14 @@ impl Design {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::design::Design;
     use crate::testing::random;
 
     fn gram(design: &Design, weights: &[f64], threads: usize) -> Vec<f64> {
         let m = design.columns();
         let mut out = vec![f64::NAN; m * m];
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| design.weighted_gram(weights, &mut out, &mut Ctx::new()));
+        pool.install(|| design.matrix().weighted_gram(weights, &mut out, &mut Ctx::new()));
         out
     }
 
@@ -89,9 +90,9 @@ mod tests {
                 for j in 0..m {
                     let mut unit = vec![0.0; m];
                     unit[j] = 1.0;
-                    design.apply(&unit, &mut u, &mut ctx);
+                    design.matrix().apply(&unit, &mut u, &mut ctx);
                     u.iter_mut().zip(&weights).for_each(|(u, w)| *u *= w);
-                    design.apply_transpose(&u, &mut column, &mut ctx);
+                    design.matrix().apply_transpose(&u, &mut column, &mut ctx);
                     // A sum of n products below 1 in another order.
                     let difference = crate::vector::distance(&one[j * m + j..(j + 1) * m], &column[j..]);
                     assert!(difference <= f64::EPSILON * n as f64, "{difference:e}");
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn work_is_told() {
-        assert_eq!(Design::dense(2, 3, vec![1.0; 6]).unwrap().gram_multiplications(), 12.0);
-        assert_eq!(Design::from_triplets(2, 3, &[(0, 1, 1.0)]).unwrap().gram_multiplications(), 1.0);
+        assert_eq!(Design::dense(2, 3, vec![1.0; 6]).unwrap().matrix().gram_multiplications(), 12.0);
+        assert_eq!(Design::from_triplets(2, 3, &[(0, 1, 1.0)]).unwrap().matrix().gram_multiplications(), 1.0);
     }
 }

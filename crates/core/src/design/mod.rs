@@ -1,10 +1,11 @@
 //! The design D, n rows by m columns: checked once at construction, owner of every pass over its entries.
 //!
 //! A [`Design`] is sparse (compressed rows, built on sprs) or dense (row by row); both storages implement one private
-//! trait, `Rows`, through which [`Design::pass`] and everything else reads them. Values are finite f64; column indices
-//! are u32, so that an entry is 12 bytes.
+//! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite f64; column indices
+//! are u32, so that an entry is 12 bytes. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
 mod gram;
+mod matrix;
 mod pass;
 mod spectrum;
 mod storage;
@@ -12,8 +13,10 @@ mod storage;
 use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
-pub use pass::{BLOCK_ROWS, Block, Link};
-use storage::{DenseRows, Rows, SparseRows};
+pub use matrix::Matrix;
+use matrix::with_rows;
+pub use pass::{BLOCK_ROWS, Block, EntryOutput, Link, Pass};
+use storage::{Rows, Storage};
 
 /// Why a matrix is not a design.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -84,23 +87,6 @@ pub struct Design {
     /// Row boundaries that cut the work; a function of the shape and pattern of D alone.
     cuts: Vec<usize>,
 }
-
-#[derive(Clone, Debug, PartialEq)]
-enum Storage {
-    Sparse(SparseRows),
-    Dense(DenseRows),
-}
-
-/// Runs `$body` with `$rows` bound to the storage in use; a new storage is one line here.
-macro_rules! with_rows {
-    ($design:expr, $rows:ident => $body:expr) => {
-        match &$design.storage {
-            $crate::design::Storage::Sparse($rows) => $body,
-            $crate::design::Storage::Dense($rows) => $body,
-        }
-    };
-}
-use with_rows;
 
 impl Design {
     /// A sparse design of `rows` x `columns` from compressed rows. Entries within a row may come in any order; explicit
@@ -199,53 +185,57 @@ impl Design {
         if let Some(position) = values.iter().position(|v| !v.is_finite()) {
             check_finite(position / columns, position % columns, values[position])?;
         }
-        Ok(Self::new(Storage::Dense(DenseRows { rows, columns, values })))
+        Ok(Self::new(Storage::Dense { rows, columns, values }))
     }
 
     fn from_sorted(matrix: CsMatI<f64, u32, usize>) -> Result<Self, DesignError> {
-        let rows = SparseRows::new(matrix);
-        for row in 0..rows.rows() {
-            let (indices, _) = rows.row(row);
-            if let Some(pair) = indices.windows(2).find(|pair| pair[0] == pair[1]) {
+        for (row, entries) in matrix.outer_iterator().enumerate() {
+            if let Some(pair) = entries.indices().windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(DesignError::Duplicate { row, column: pair[0] as usize });
             }
         }
-        Ok(Self::new(Storage::Sparse(rows)))
+        Ok(Self::new(Storage::Sparse(matrix)))
     }
 
     fn new(storage: Storage) -> Self {
         let mut design = Self { storage, cuts: Vec::new() };
-        design.cuts = with_rows!(design, rows => pass::cut(rows));
+        design.cuts = with_rows!(design.matrix(), rows => pass::cut(&rows));
         design
     }
 
     /// Number of rows, n.
     #[must_use]
     pub fn rows(&self) -> usize {
-        with_rows!(self, rows => rows.rows())
+        match &self.storage {
+            Storage::Sparse(matrix) => matrix.rows(),
+            Storage::Dense { rows, .. } => *rows,
+        }
     }
 
     /// Number of columns, m.
     #[must_use]
     pub fn columns(&self) -> usize {
-        with_rows!(self, rows => rows.columns())
+        match &self.storage {
+            Storage::Sparse(matrix) => matrix.cols(),
+            Storage::Dense { columns, .. } => *columns,
+        }
     }
 
     /// Number of stored entries; all n m of a dense design.
     #[must_use]
     pub fn entries(&self) -> usize {
-        with_rows!(self, rows => rows.entries())
+        self.values().len()
     }
 
     /// Whether D is stored without a pattern.
     #[must_use]
     pub fn is_dense(&self) -> bool {
-        matches!(self.storage, Storage::Dense(_))
+        matches!(self.storage, Storage::Dense { .. })
     }
 
     /// Calls `visit(row, column, value)` on each stored entry, row by row.
     pub fn for_each_entry(&self, mut visit: impl FnMut(usize, usize, f64)) {
-        with_rows!(self, rows => for row in 0..rows.rows() {
+        with_rows!(self.matrix(), rows => for row in 0..rows.rows() {
             rows.each(row, |column, value| visit(row, column, value));
         });
     }
@@ -253,10 +243,15 @@ impl Design {
     /// A bound on the rank of D: the rows, or the columns, that hold an entry other than 0, whichever are fewer.
     #[must_use]
     pub fn rank_bound(&self) -> usize {
+        self.rank_bound_where(|value| value != 0.0)
+    }
+
+    /// [`Design::rank_bound`], with `counts` to say of a stored entry whether it may be other than 0.
+    pub(crate) fn rank_bound_where(&self, counts: impl Fn(f64) -> bool) -> usize {
         let (mut rows, mut columns) = (vec![false; self.rows()], vec![false; self.columns()]);
         self.for_each_entry(|row, column, value| {
-            rows[row] |= value != 0.0;
-            columns[column] |= value != 0.0;
+            rows[row] |= counts(value);
+            columns[column] |= counts(value);
         });
         let count = |filled: Vec<bool>| filled.into_iter().filter(|&filled| filled).count();
         count(rows).min(count(columns))

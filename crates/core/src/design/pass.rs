@@ -1,10 +1,13 @@
 //! One pass over D: `dots_k = D v_k`, a link applied row by row, `out = D^T weights`, all in one read of the entries.
 //!
+//! Vectors may be of a width: `width` numbers for each row or column, one after another, as of an n x width or m x width
+//! matrix kept row by row.
+//!
 //! Rows are cut into pieces by the shape and pattern of D alone. Each piece accumulates into a vector of its own, and the
 //! vectors are added along a fixed binary tree: the result has the same bits at every thread count.
 
+use super::matrix::{Matrix, with_rows};
 use super::storage::Rows;
-use super::{Design, with_rows};
 use crate::ctx::Ctx;
 
 /// Rows that a [`Block`] holds at the most: few enough that their entries are still in cache for the second visit.
@@ -16,18 +19,54 @@ const MAX_PIECES: usize = 16;
 const MIN_PIECE_ENTRIES: usize = 8192;
 /// Entries of a piece per column: below it, clearing and adding the piece's own accumulator costs too much.
 const MIN_ENTRIES_PER_COLUMN: usize = 4;
+/// Numbers a row that a block holds: two dots, a weight, two entry weights.
+const BLOCK_VECTORS: usize = 5;
 
-/// A few consecutive rows in the middle of a pass.
+/// What a pass reads and writes besides D. Start from [`Pass::default`], which reads and writes nothing, with a width of 1.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// Numbers for each row and column in every vector, at least 1.
+    pub width: usize,
+    /// Up to two vectors v, each of length m width: the pass computes D v.
+    pub inputs: &'a [&'a [f64]],
+    /// What the link writes row by row: as many numbers a row as it likes, the same for each; or empty.
+    pub row_output: &'a mut [f64],
+    /// `D^T weights` (length m width, overwritten); or empty.
+    pub out: &'a mut [f64],
+    /// What is added at the stored entries, if anything.
+    pub entry_output: Option<EntryOutput<'a>>,
+}
+
+impl Default for Pass<'_> {
+    fn default() -> Self {
+        Self { width: 1, inputs: &[], row_output: &mut [], out: &mut [], entry_output: None }
+    }
+}
+
+/// `out_k += a_i . f_j + b_i . g_j` at every stored entry k = (i, j), with a and b the entry weights that the link sets.
+#[derive(Debug)]
+pub struct EntryOutput<'a> {
+    /// One number for each stored entry, by row and then by column.
+    pub out: &'a mut [f64],
+    /// f and g, each of length m width; an empty one adds nothing.
+    pub factors: [&'a [f64]; 2],
+}
+
+/// A few consecutive rows in the middle of a pass; each slice has `width` numbers a row, the row output those of its own.
 #[derive(Debug)]
 pub struct Block<'a> {
     /// Index of the first of these rows.
     pub first: usize,
+    /// Number of these rows.
+    pub rows: usize,
     /// `(D v)_i` of these rows, for the first and the second input; empty for an input that was not given.
     pub dots: [&'a [f64]; 2],
     /// These rows of the pass's row output; empty if it has none.
     pub row_output: &'a mut [f64],
     /// To be set: the weights of these rows in `out = D^T weights`.
     pub weights: &'a mut [f64],
+    /// To be set where the pass has an entry output: a and b of these rows.
+    pub entry_weights: [&'a mut [f64]; 2],
 }
 
 /// What a pass does with a block of rows between reading and accumulating.
@@ -35,10 +74,24 @@ pub type Link<'a> = dyn Fn(Block<'_>) + Sync + 'a;
 
 /// Everything a piece needs except what it writes.
 struct Job<'a, R> {
-    rows: &'a R,
+    rows: R,
+    width: usize,
+    row_width: usize,
     inputs: &'a [&'a [f64]],
+    factors: [&'a [f64]; 2],
     link: &'a Link<'a>,
     parallel: bool,
+}
+
+/// What one or several pieces write.
+struct Outputs<'a> {
+    row_output: &'a mut [f64],
+    out: &'a mut [f64],
+    entries: &'a mut [f64],
+    /// An accumulator for each piece but the first.
+    spare: &'a mut [f64],
+    /// The numbers of a block for each piece.
+    blocks: &'a mut [f64],
 }
 
 /// Row boundaries of the pieces, first 0 and last n.
@@ -60,28 +113,55 @@ pub(super) fn cut<R: Rows>(rows: &R) -> Vec<usize> {
     cuts
 }
 
-impl Design {
-    /// One pass over D. For each block of rows: the dots `(D v)_i` with up to two `inputs` (each of length m), then
-    /// `link`, which sees them and sets the weights and its part of `row_output` (length n, or empty for none); last,
-    /// `out = D^T weights` (length m, overwritten; empty if only the dots are wanted).
+impl Matrix<'_> {
+    /// One pass over D. For each block of rows: the dots `(D v)_i` with the inputs, then `link`, which sees them and sets the
+    /// weights and its part of the row output; last, what these rows add to the outputs.
     ///
     /// `link` is called from several threads, once for each row in all. The result does not depend on their number.
     ///
     /// # Panics
     ///
     /// If there are more than two inputs or a length is wrong.
-    pub fn pass(&self, inputs: &[&[f64]], row_output: &mut [f64], out: &mut [f64], link: &Link<'_>, ctx: &mut Ctx) {
-        let (n, m) = (self.rows(), self.columns());
+    pub fn pass(self, pass: Pass<'_>, link: &Link<'_>, ctx: &mut Ctx) {
+        let Pass { width, inputs, row_output, out, entry_output } = pass;
+        let m = self.columns() * width;
+        let row_width = row_output.len() / self.rows().max(1);
+        assert!(width > 0, "a pass has a width of at least 1");
         assert!(inputs.len() <= 2, "a pass takes at most two inputs, found {}", inputs.len());
-        assert!(inputs.iter().all(|v| v.len() == m), "an input of a pass must have length m = {m}");
-        assert!(row_output.is_empty() || row_output.len() == n, "the row output of a pass must have length n = {n}");
-        assert!(out.is_empty() || out.len() == m, "the output of a pass must have length m = {m}");
+        assert!(inputs.iter().all(|v| v.len() == m), "an input of a pass must have length m width = {m}");
+        assert_eq!(row_output.len(), self.rows() * row_width, "the row output has the same length for each row");
+        assert!(out.is_empty() || out.len() == m, "the output of a pass must have length m width = {m}");
+        let (entries, factors) = match entry_output {
+            Some(EntryOutput { out, factors }) => {
+                assert_eq!(out.len(), self.entries(), "one number for each stored entry");
+                assert!(
+                    factors.iter().all(|f| f.is_empty() || f.len() == m),
+                    "a factor must have length m width = {m}"
+                );
+                (out, factors)
+            }
+            None => (&mut [][..], [&[][..]; 2]),
+        };
         ctx.count_pass();
-        let pieces = self.cuts.len() - 1;
+        let cuts = self.cuts();
+        let pieces = cuts.len() - 1;
         let mut spare = ctx.take(if out.is_empty() { 0 } else { (pieces - 1) * m });
+        let mut blocks = ctx.take(pieces * BLOCK_VECTORS * BLOCK_ROWS * width);
         let parallel = pieces > 1 && rayon::current_num_threads() > 1;
-        with_rows!(self, rows => Job { rows, inputs, link, parallel }.run(&self.cuts, row_output, out, &mut spare));
+        let outputs = Outputs { row_output, out, entries, spare: &mut spare, blocks: &mut blocks };
+        with_rows!(self, rows => Job { rows, width, row_width, inputs, factors, link, parallel }.run(cuts, outputs));
+        ctx.give(blocks);
         ctx.give(spare);
+    }
+
+    /// `out = D v`, v of length m width and out of length n width.
+    ///
+    /// # Panics
+    ///
+    /// If a length is wrong.
+    pub fn apply_wide(self, width: usize, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let pass = Pass { width, inputs: &[v], row_output: out, ..Pass::default() };
+        self.pass(pass, &|block| block.row_output.copy_from_slice(block.dots[0]), ctx);
     }
 
     /// `out = D v`, out of length n.
@@ -89,8 +169,21 @@ impl Design {
     /// # Panics
     ///
     /// If a length is wrong.
-    pub fn apply(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
-        self.pass(&[v], out, &mut [], &|block| block.row_output.copy_from_slice(block.dots[0]), ctx);
+    pub fn apply(self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.apply_wide(1, v, out, ctx);
+    }
+
+    /// `out = D^T w`, w of length n width and out of length m width.
+    ///
+    /// # Panics
+    ///
+    /// If a length is wrong.
+    pub fn apply_transpose_wide(self, width: usize, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        assert_eq!(w.len(), self.rows() * width, "one weight a row");
+        let link = |block: Block<'_>| {
+            block.weights.copy_from_slice(&w[block.first * width..][..block.rows * width]);
+        };
+        self.pass(Pass { width, out, ..Pass::default() }, &link, ctx);
     }
 
     /// `out = D^T w`, out of length m.
@@ -98,74 +191,124 @@ impl Design {
     /// # Panics
     ///
     /// If a length is wrong.
-    pub fn apply_transpose(&self, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
-        assert_eq!(w.len(), self.rows(), "one weight a row");
-        let link = |block: Block<'_>| {
-            let rows = block.first..block.first + block.weights.len();
-            block.weights.copy_from_slice(&w[rows]);
-        };
-        self.pass(&[], &mut [], out, &link, ctx);
+    pub fn apply_transpose(self, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.apply_transpose_wide(1, w, out, ctx);
     }
 }
 
 impl<R: Rows> Job<'_, R> {
-    /// The pieces between consecutive `cuts`, halved until one is left; `spare` holds an accumulator for each but the
-    /// first.
-    fn run(&self, cuts: &[usize], row_output: &mut [f64], out: &mut [f64], spare: &mut [f64]) {
+    /// The pieces between consecutive `cuts`, halved until one is left.
+    fn run(&self, cuts: &[usize], outputs: Outputs<'_>) {
         let pieces = cuts.len() - 1;
         if pieces == 1 {
-            return self.piece(cuts[0], cuts[1], row_output, out);
+            return self.piece(cuts[0], cuts[1], outputs);
         }
-        let half = pieces / 2;
-        let m = out.len();
-        let (left_rows, right_rows) =
-            row_output.split_at_mut(if row_output.is_empty() { 0 } else { cuts[half] - cuts[0] });
+        let Outputs { row_output, out, entries, spare, blocks } = outputs;
+        let (half, m) = (pieces / 2, out.len());
+        let rows = (cuts[half] - cuts[0]) * self.row_width;
+        let before = |row| self.rows.entries_before(row);
+        let entry = if entries.is_empty() { 0 } else { before(cuts[half]) - before(cuts[0]) };
+        let (left_rows, right_rows) = row_output.split_at_mut(rows);
+        let (left_entries, right_entries) = entries.split_at_mut(entry);
+        let (left_blocks, right_blocks) = blocks.split_at_mut(blocks.len() / pieces * half);
         let (left_spare, right_spare) = spare.split_at_mut((half - 1) * m);
         let (right_out, right_spare) = right_spare.split_at_mut(m);
-        let mut left = || self.run(&cuts[..=half], left_rows, out, left_spare);
-        let mut right = || self.run(&cuts[half..], right_rows, right_out, right_spare);
+        let left = Outputs {
+            row_output: left_rows,
+            out: &mut *out,
+            entries: left_entries,
+            spare: left_spare,
+            blocks: left_blocks,
+        };
+        let right = Outputs {
+            row_output: right_rows,
+            out: &mut *right_out,
+            entries: right_entries,
+            spare: right_spare,
+            blocks: right_blocks,
+        };
         if self.parallel {
-            rayon::join(left, right);
+            rayon::join(|| self.run(&cuts[..=half], left), || self.run(&cuts[half..], right));
         } else {
-            left();
-            right();
+            self.run(&cuts[..=half], left);
+            self.run(&cuts[half..], right);
         }
         for (total, part) in out.iter_mut().zip(right_out) {
             *total += *part;
         }
     }
 
-    fn piece(&self, start: usize, end: usize, row_output: &mut [f64], out: &mut [f64]) {
-        let mut dots = [[0.0; BLOCK_ROWS]; 2];
-        let mut weights = [0.0; BLOCK_ROWS];
+    fn piece(&self, start: usize, end: usize, outputs: Outputs<'_>) {
+        let Outputs { row_output, out, entries, blocks, .. } = outputs;
+        let width = self.width;
+        let mut parts = blocks.chunks_exact_mut(BLOCK_ROWS * width);
+        let [dots, more_dots, weights, a, b] = std::array::from_fn(|_| parts.next().expect("five vectors a block"));
         out.fill(0.0);
         for first in (start..end).step_by(BLOCK_ROWS) {
-            let count = BLOCK_ROWS.min(end - first);
-            match *self.inputs {
-                [v] => {
-                    for (k, dot) in dots[0][..count].iter_mut().enumerate() {
-                        *dot = self.rows.dot(first + k, v);
-                    }
-                }
-                [v, w] => {
-                    let [of_v, of_w] = &mut dots;
-                    for (k, (dot_v, dot_w)) in of_v.iter_mut().zip(of_w).take(count).enumerate() {
-                        (*dot_v, *dot_w) = self.rows.dot2(first + k, v, w);
-                    }
-                }
-                _ => {}
-            }
-            let filled = |input: usize| if input < self.inputs.len() { count } else { 0 };
+            let rows = BLOCK_ROWS.min(end - first);
+            let len = rows * width;
+            self.dots(first, &mut dots[..len], &mut more_dots[..len]);
+            let filled = |input: usize| if input < self.inputs.len() { len } else { 0 };
+            let weighted = if entries.is_empty() { 0 } else { len };
             (self.link)(Block {
                 first,
-                dots: [&dots[0][..filled(0)], &dots[1][..filled(1)]],
-                row_output: if row_output.is_empty() { &mut [] } else { &mut row_output[first - start..][..count] },
-                weights: &mut weights[..count],
+                rows,
+                dots: [&dots[..filled(0)], &more_dots[..filled(1)]],
+                row_output: &mut row_output[(first - start) * self.row_width..][..rows * self.row_width],
+                weights: &mut weights[..len],
+                entry_weights: [&mut a[..weighted], &mut b[..weighted]],
             });
             if !out.is_empty() {
-                for (k, &weight) in weights[..count].iter().enumerate() {
-                    self.rows.axpy(first + k, weight, out);
+                self.accumulate(first, &weights[..len], out);
+            }
+            if !entries.is_empty() {
+                let of_row = |row| self.rows.entries_before(row) - self.rows.entries_before(start);
+                for k in 0..rows {
+                    let out = &mut entries[of_row(first + k)..of_row(first + k + 1)];
+                    for (weights, factor) in [&*a, &*b].into_iter().zip(self.factors).filter(|(_, f)| !f.is_empty()) {
+                        self.rows.add_outer(first + k, &weights[k * width..][..width], factor, out);
+                    }
                 }
+            }
+        }
+    }
+
+    #[inline]
+    fn dots(&self, first: usize, dots: &mut [f64], more_dots: &mut [f64]) {
+        // A copy: through a reference, what it points to would be read again after each number written.
+        let rows = self.rows;
+        match *self.inputs {
+            [v] if self.width == 1 => {
+                for (k, dot) in dots.iter_mut().enumerate() {
+                    *dot = rows.dot(first + k, v);
+                }
+            }
+            [v, w] if self.width == 1 => {
+                for (k, (of_v, of_w)) in dots.iter_mut().zip(more_dots).enumerate() {
+                    (*of_v, *of_w) = rows.dot2(first + k, v, w);
+                }
+            }
+            _ => {
+                for (v, dots) in self.inputs.iter().zip([dots, more_dots]) {
+                    for (k, dots) in dots.chunks_exact_mut(self.width).enumerate() {
+                        rows.dot_wide(first + k, v, dots);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `out += D^T weights` for these rows.
+    #[inline]
+    fn accumulate(&self, first: usize, weights: &[f64], out: &mut [f64]) {
+        let rows = self.rows;
+        if self.width == 1 {
+            for (k, &weight) in weights.iter().enumerate() {
+                rows.axpy(first + k, weight, out);
+            }
+        } else {
+            for (k, weights) in weights.chunks_exact(self.width).enumerate() {
+                rows.axpy_wide(first + k, weights, out);
             }
         }
     }
@@ -174,6 +317,7 @@ impl<R: Rows> Job<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::design::Design;
     use crate::testing::random;
 
     /// `D v` and `D^T w` by the definition.
@@ -199,8 +343,8 @@ mod tests {
             for design in [&sparse, &dense] {
                 let mut ctx = Ctx::new();
                 let (mut out_n, mut out_m) = (vec![0.0; n], vec![0.0; m]);
-                design.apply(&v, &mut out_n, &mut ctx);
-                design.apply_transpose(&w, &mut out_m, &mut ctx);
+                design.matrix().apply(&v, &mut out_n, &mut ctx);
+                design.matrix().apply_transpose(&w, &mut out_m, &mut ctx);
                 // Sums of at most n or m products of numbers below 10: gamma_n times their absolute sum.
                 let tolerance = |terms: usize| 100.0 * f64::EPSILON * (terms * terms) as f64;
                 assert!(crate::vector::distance(&out_n, &dv) <= tolerance(per_row));
@@ -222,7 +366,8 @@ mod tests {
                     b.row_output.copy_from_slice(b.dots[0]);
                     b.weights.iter_mut().zip(b.dots[0]).for_each(|(w, u)| *w = u.tanh());
                 };
-                design.pass(&[&v], &mut rows, &mut out, &link, &mut Ctx::new());
+                let pass = Pass { inputs: &[&v], row_output: &mut rows, out: &mut out, ..Pass::default() };
+                design.matrix().pass(pass, &link, &mut Ctx::new());
                 (rows, out)
             })
         };
@@ -239,11 +384,73 @@ mod tests {
         let (v, w) = (random::vector(20, 7), random::vector(20, 8));
         let mut ctx = Ctx::new();
         let (mut first, mut second, mut alone) = (vec![0.0; 50], vec![0.0; 50], vec![0.0; 50]);
-        design.pass(&[&v, &w], &mut first, &mut [], &|b| b.row_output.copy_from_slice(b.dots[0]), &mut ctx);
-        design.pass(&[&v, &w], &mut second, &mut [], &|b| b.row_output.copy_from_slice(b.dots[1]), &mut ctx);
-        design.apply(&v, &mut alone, &mut ctx);
+        for (input, out) in [&mut first, &mut second].into_iter().enumerate() {
+            let pass = Pass { inputs: &[&v, &w], row_output: out, ..Pass::default() };
+            design.matrix().pass(pass, &|b| b.row_output.copy_from_slice(b.dots[input]), &mut ctx);
+        }
+        design.matrix().apply(&v, &mut alone, &mut ctx);
         assert_eq!(first, alone);
-        design.apply(&w, &mut alone, &mut ctx);
+        design.matrix().apply(&w, &mut alone, &mut ctx);
         assert_eq!(second, alone);
+    }
+
+    #[test]
+    fn a_wide_vector_is_many_vectors() {
+        let (n, m, width) = (10_000, 100, 3);
+        let sparse = random::design(n, m, 20, 9);
+        let mut values = vec![0.0; n * m];
+        sparse.for_each_entry(|i, j, d| values[i * m + j] = d);
+        let column = |wide: &[f64], c: usize| wide.iter().skip(c).step_by(width).copied().collect::<Vec<_>>();
+        let (v, w) = (random::vector(m * width, 10), random::vector(n * width, 11));
+        for design in [&sparse, &Design::dense(n, m, values).unwrap()] {
+            let (matrix, mut ctx) = (design.matrix(), Ctx::new());
+            let (mut dv, mut dtw) = (vec![0.0; n * width], vec![0.0; m * width]);
+            matrix.apply_wide(width, &v, &mut dv, &mut ctx);
+            matrix.apply_transpose_wide(width, &w, &mut dtw, &mut ctx);
+            let (mut one_dv, mut one_dtw) = (vec![0.0; n], vec![0.0; m]);
+            for c in 0..width {
+                matrix.apply(&column(&v, c), &mut one_dv, &mut ctx);
+                matrix.apply_transpose(&column(&w, c), &mut one_dtw, &mut ctx);
+                // Dots of at most m products below 1, summed in another order, n times.
+                let difference = crate::vector::distance(&column(&dv, c), &one_dv);
+                assert!(difference <= f64::EPSILON * (m * n) as f64, "{difference:e}");
+                assert_eq!(column(&dtw, c), one_dtw);
+            }
+        }
+    }
+
+    #[test]
+    fn entry_outputs_are_the_outer_products_at_the_pattern() {
+        for (n, m, per_row, width) in [(9, 6, 3, 1), (9, 6, 3, 2), (20_000, 100, 10, 2)] {
+            let design = random::design(n, m, per_row, 12);
+            let (a, b) = (random::vector(n * width, 13), random::vector(n * width, 14));
+            let factors = [&*random::vector(m * width, 15), &*random::vector(m * width, 16)];
+            let mut out = vec![1.0; design.entries()];
+            let pass = Pass { width, entry_output: Some(EntryOutput { out: &mut out, factors }), ..Pass::default() };
+            let link = |block: Block<'_>| {
+                let [of_a, of_b] = block.entry_weights;
+                of_a.copy_from_slice(&a[block.first * width..][..block.rows * width]);
+                of_b.copy_from_slice(&b[block.first * width..][..block.rows * width]);
+            };
+            design.matrix().pass(pass, &link, &mut Ctx::new());
+            let mut k = 0;
+            design.for_each_entry(|i, j, _| {
+                let term = |x: &[f64], f: &[f64]| (0..width).map(|c| x[i * width + c] * f[j * width + c]).sum::<f64>();
+                let expected = 1.0 + term(&a, factors[0]) + term(&b, factors[1]);
+                assert!((out[k] - expected).abs() <= 8.0 * f64::EPSILON, "entry {k}");
+                k += 1;
+            });
+        }
+    }
+
+    #[test]
+    fn other_values_stand_in_the_same_places() {
+        let design = random::design(40, 20, 6, 17);
+        let doubled: Vec<f64> = design.values().iter().map(|v| 2.0 * v).collect();
+        let v = random::vector(20, 18);
+        let (mut once, mut twice) = (vec![0.0; 40], vec![0.0; 40]);
+        design.matrix().apply(&v, &mut once, &mut Ctx::new());
+        design.with_values(&doubled).apply(&v, &mut twice, &mut Ctx::new());
+        assert_eq!(twice, once.iter().map(|u| 2.0 * u).collect::<Vec<_>>());
     }
 }

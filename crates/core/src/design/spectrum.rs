@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Block, Design};
+use super::{Block, Matrix, Pass};
 use crate::ctx::{Ctx, Phase};
 use crate::random::Stream;
 use crate::vector::{axpy, norm};
@@ -14,7 +14,7 @@ const MAX_STEPS: usize = 60;
 /// Relative change of the estimate below which it is taken, twice in a row.
 const SETTLED: f64 = 1e-3;
 
-impl Design {
+impl Matrix<'_> {
     /// A lower estimate of the largest eigenvalue of `D^T diag(weights) D`, `weights >= 0` of length n, usually within
     /// 1 %; one pass over D a step, at most 60. With unit weights it is `‖D‖²`. 0 if the product is zero.
     ///
@@ -22,7 +22,7 @@ impl Design {
     ///
     /// If `weights` is not of length n.
     #[must_use]
-    pub fn largest_eigenvalue(&self, weights: &[f64], ctx: &mut Ctx) -> f64 {
+    pub fn largest_eigenvalue(self, weights: &[f64], ctx: &mut Ctx) -> f64 {
         assert_eq!(weights.len(), self.rows(), "one weight a row");
         let m = self.columns();
         let (mut v, mut before, mut w) = (ctx.take(m), ctx.take(m), ctx.take(m));
@@ -38,7 +38,7 @@ impl Design {
         let (mut diagonal, mut off) = (Vec::<f64>::new(), Vec::<f64>::new());
         let (mut estimate, mut settled) = (0.0_f64, 0);
         for step in 0..MAX_STEPS.min(m) {
-            self.pass(&[&v], &mut [], &mut w, &link, ctx);
+            self.pass(Pass { inputs: &[&v], out: &mut w, ..Pass::default() }, &link, ctx);
             diagonal.push(crate::vector::dot(&v, &w));
             axpy(-diagonal[step], &v, &mut w);
             if let Some(beta) = off.last() {
@@ -92,6 +92,7 @@ fn largest_of_tridiagonal(diagonal: &[f64], off: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::design::Design;
     use crate::testing::random;
 
     #[test]
@@ -99,13 +100,13 @@ mod tests {
         let mut ctx = Ctx::new();
         let diagonal: Vec<_> = (0..30).map(|i| (i, i, 1.0 + i as f64)).collect();
         let design = Design::from_triplets(30, 30, &diagonal).unwrap();
-        let found = design.largest_eigenvalue(&[1.0; 30], &mut ctx);
+        let found = design.matrix().largest_eigenvalue(&[1.0; 30], &mut ctx);
         assert!(found <= 900.0 * (1.0 + 1e-12) && found > 0.98 * 900.0, "{found}");
         let ones = Design::dense(4, 6, vec![1.0; 24]).unwrap();
-        let found = ones.largest_eigenvalue(&[2.0; 4], &mut ctx);
+        let found = ones.matrix().largest_eigenvalue(&[2.0; 4], &mut ctx);
         assert!((found - 48.0).abs() < 1e-4, "{found}");
-        assert_eq!(ones.largest_eigenvalue(&[0.0; 4], &mut ctx), 0.0);
-        assert_eq!(Design::from_triplets(3, 0, &[]).unwrap().largest_eigenvalue(&[1.0; 3], &mut ctx), 0.0);
+        assert_eq!(ones.matrix().largest_eigenvalue(&[0.0; 4], &mut ctx), 0.0);
+        assert_eq!(Design::from_triplets(3, 0, &[]).unwrap().matrix().largest_eigenvalue(&[1.0; 3], &mut ctx), 0.0);
     }
 
     #[test]
@@ -114,12 +115,12 @@ mod tests {
         let mut ctx = Ctx::new();
         let (mut v, mut u, mut value) = (vec![1.0; 80], vec![0.0; 300], 0.0);
         for _ in 0..500 {
-            design.apply(&v, &mut u, &mut ctx);
-            design.apply_transpose(&u, &mut v, &mut ctx);
+            design.matrix().apply(&v, &mut u, &mut ctx);
+            design.matrix().apply_transpose(&u, &mut v, &mut ctx);
             value = norm(&v);
             v.iter_mut().for_each(|v| *v /= value);
         }
-        let found = design.largest_eigenvalue(&vec![1.0; 300], &mut ctx);
+        let found = design.matrix().largest_eigenvalue(&vec![1.0; 300], &mut ctx);
         assert!(found <= value * (1.0 + 1e-9) && found >= 0.98 * value, "{found} {value}");
     }
 }

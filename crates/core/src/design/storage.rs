@@ -6,8 +6,8 @@ use sprs::CsMatI;
 
 use crate::vector;
 
-/// One storage of D. Everything else reads D through these.
-pub(super) trait Rows: Sync {
+/// One storage of D. Everything else reads D through these. Vectors of width k hold k numbers a column, one after another.
+pub(super) trait Rows: Copy + Sync {
     fn rows(&self) -> usize;
     fn columns(&self) -> usize;
     fn entries(&self) -> usize;
@@ -24,58 +24,106 @@ pub(super) trait Rows: Sync {
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]);
     /// Calls `visit(column, value)` on each stored entry of the row.
     fn each(&self, row: usize, visit: impl FnMut(usize, f64));
-}
 
-/// Compressed rows: sorted u32 column indices, f64 values.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct SparseRows {
-    matrix: CsMatI<f64, u32, usize>,
-}
-
-impl SparseRows {
-    pub(super) fn new(matrix: CsMatI<f64, u32, usize>) -> Self {
-        debug_assert!(matrix.is_csr());
-        Self { matrix }
+    /// `dots = d_row V` for V of the width of `dots`.
+    fn dot_wide(&self, row: usize, v: &[f64], dots: &mut [f64]) {
+        let width = dots.len();
+        dots.fill(0.0);
+        self.each(row, |column, d| vector::axpy(d, &v[column * width..][..width], dots));
     }
 
+    /// `out += d_row^T weights` for out of the width of `weights`.
+    fn axpy_wide(&self, row: usize, weights: &[f64], out: &mut [f64]) {
+        let width = weights.len();
+        self.each(row, |column, d| vector::axpy(d, weights, &mut out[column * width..][..width]));
+    }
+
+    /// `out_k += weights . factor_j` at the stored entries k = (row, j), `out` holding those of the row.
+    fn add_outer(&self, row: usize, weights: &[f64], factor: &[f64], out: &mut [f64]) {
+        let (width, mut k) = (weights.len(), 0);
+        self.each(row, |column, _| {
+            let factor = &factor[column * width..][..width];
+            out[k] += weights.iter().zip(factor).fold(0.0, |sum, (a, f)| sum + a * f);
+            k += 1;
+        });
+    }
+}
+
+/// The first stored values of a design, which own their memory.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Storage {
+    /// Compressed rows: sorted u32 column indices, f64 values.
+    Sparse(CsMatI<f64, u32, usize>),
+    /// All entries, row by row.
+    Dense { rows: usize, columns: usize, values: Vec<f64> },
+}
+
+/// Compressed rows, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SparseRows<'a> {
+    pub(super) columns: usize,
+    pub(super) pointers: &'a [usize],
+    pub(super) indices: &'a [u32],
+    pub(super) values: &'a [f64],
+}
+
+impl SparseRows<'_> {
     #[inline]
     pub(super) fn row(&self, row: usize) -> (&[u32], &[f64]) {
-        let entries = self.entries_before(row)..self.entries_before(row + 1);
-        (&self.matrix.indices()[entries.clone()], &self.matrix.data()[entries])
+        let entries = self.pointers[row]..self.pointers[row + 1];
+        (&self.indices[entries.clone()], &self.values[entries])
+    }
+
+    /// `d_row . v` for each v: every other entry is summed apart, as one sum would wait for its last addition.
+    #[inline]
+    fn dots<const K: usize>(&self, row: usize, vectors: [&[f64]; K]) -> [f64; K] {
+        let (indices, values) = self.row(row);
+        let (index_pairs, index_rest) = indices.as_chunks::<2>();
+        let (value_pairs, value_rest) = values.as_chunks::<2>();
+        let mut sums = [[0.0; 2]; K];
+        for (index, d) in index_pairs.iter().zip(value_pairs) {
+            for (sums, v) in sums.iter_mut().zip(vectors) {
+                sums[0] += d[0] * v[index[0] as usize];
+                sums[1] += d[1] * v[index[1] as usize];
+            }
+        }
+        for (&j, d) in index_rest.iter().zip(value_rest) {
+            for (sums, v) in sums.iter_mut().zip(vectors) {
+                sums[0] += d * v[j as usize];
+            }
+        }
+        sums.map(|[even, odd]| even + odd)
     }
 }
 
-impl Rows for SparseRows {
+impl Rows for SparseRows<'_> {
     fn rows(&self) -> usize {
-        self.matrix.rows()
+        self.pointers.len() - 1
     }
 
     fn columns(&self) -> usize {
-        self.matrix.cols()
+        self.columns
     }
 
     fn entries(&self) -> usize {
-        self.matrix.nnz()
+        self.indices.len()
     }
 
     #[inline]
     fn entries_before(&self, row: usize) -> usize {
-        self.matrix.indptr().raw_storage()[row]
+        self.pointers[row]
     }
 
     #[inline]
     fn dot(&self, row: usize, v: &[f64]) -> f64 {
-        let (indices, values) = self.row(row);
-        indices.iter().zip(values).fold(0.0, |sum, (&j, d)| sum + d * v[j as usize])
+        let [sum] = self.dots(row, [v]);
+        sum
     }
 
     #[inline]
     fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64) {
-        let (indices, values) = self.row(row);
-        indices
-            .iter()
-            .zip(values)
-            .fold((0.0, 0.0), |(sum_v, sum_w), (&j, d)| (sum_v + d * v[j as usize], sum_w + d * w[j as usize]))
+        let [of_v, of_w] = self.dots(row, [v, w]);
+        (of_v, of_w)
     }
 
     #[inline]
@@ -109,22 +157,22 @@ impl Rows for SparseRows {
     }
 }
 
-/// All entries, row by row.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct DenseRows {
+/// All entries, row by row, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DenseRows<'a> {
     pub(super) rows: usize,
     pub(super) columns: usize,
-    pub(super) values: Vec<f64>,
+    pub(super) values: &'a [f64],
 }
 
-impl DenseRows {
+impl DenseRows<'_> {
     #[inline]
     fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
 }
 
-impl Rows for DenseRows {
+impl Rows for DenseRows<'_> {
     fn rows(&self) -> usize {
         self.rows
     }

@@ -46,6 +46,9 @@ pub enum EstimateError {
     /// The linear system of an implicit gradient has no usable solution.
     #[error(transparent)]
     Linear(#[from] LinearError),
+    /// L falls for ever along z: it has no minimum, and z* does not exist.
+    #[error("L falls for ever along z (a loss that no penalty holds back, as of separable labels): it has no minimum")]
+    Unbounded,
     /// The gradient overflowed.
     #[error("entry {position} (from 0) of the gradient is {value}")]
     NotFinite {
@@ -71,11 +74,12 @@ impl EstimateError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Diverged { .. } => "diverged",
+            Self::Unbounded => "unbounded",
             Self::Linear(LinearError::Singular { .. } | LinearError::RankDeficient { .. }) => "singular",
             Self::Linear(LinearError::NegativeCurvature { .. }) => "negative-curvature",
             Self::Linear(LinearError::TooLarge { .. }) => "too-large",
             Self::Linear(LinearError::NotFinite) | Self::NotFinite { .. } => "not-finite",
-            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::OutOfMemory { .. } | Self::Linear(LinearError::OutOfMemory { .. }) => "out-of-memory",
             Self::Interrupted | Self::Linear(LinearError::Interrupted) => "interrupted",
         }
     }

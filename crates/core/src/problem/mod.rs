@@ -17,6 +17,7 @@
 
 pub mod glm;
 pub mod loss;
+pub mod penalty;
 
 use crate::ctx::Ctx;
 
@@ -122,9 +123,14 @@ pub trait Problem: Objective {
         None
     }
 
-    /// mu with `L_zz >= mu` everywhere; 0 if none is known.
-    fn strong_convexity(&self) -> f64 {
+    /// mu with `L_zz(., x) >= mu` everywhere; 0 if none is known.
+    fn strong_convexity(&self, _x: &[f64]) -> f64 {
         0.0
+    }
+
+    /// Whether L(c z, x) is known to fall for all c >= 1, z that of `at`: then L has no minimum, and z* does not exist.
+    fn falls_for_ever(&self, _at: Point<'_>, _ctx: &mut Ctx) -> bool {
+        false
     }
 
     /// A number that the rank of L_zz nowhere exceeds; m if no better one is known. Below m, the Hessian is singular.

@@ -34,6 +34,12 @@ pub enum SolveError {
         /// What was given.
         step: f64,
     },
+    /// The momentum is out of its range.
+    #[error("momentum is {momentum}, expected a number at least 0 and below 1")]
+    InvalidMomentum {
+        /// What was given.
+        momentum: f64,
+    },
     /// The tolerance is negative or NaN.
     #[error("tolerance is {tolerance}, expected a number at least 0")]
     InvalidTolerance {
@@ -69,7 +75,9 @@ impl SolveError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Length { .. } | Self::NotFinite { .. } => "invalid-vector",
-            Self::InvalidStep { .. } | Self::InvalidTolerance { .. } => "invalid-setting",
+            Self::InvalidStep { .. } | Self::InvalidMomentum { .. } | Self::InvalidTolerance { .. } => {
+                "invalid-setting"
+            }
             Self::UnknownSmoothness => "unknown-smoothness",
             Self::InfiniteSmoothness => "infinite-smoothness",
             Self::NoDescent { .. } => "no-descent",

@@ -1,6 +1,6 @@
 //! z_{t+1} = z_t - rho grad_z L(z_t, x), rho fixed.
 
-use super::{Iterate, SolveError, Solver, State, Step};
+use super::{Iterate, SolveError, Solver, State, Step, StepSize};
 use crate::ctx::Ctx;
 use crate::problem::{Point, Problem};
 use crate::vector::{axpy, dot};
@@ -11,19 +11,10 @@ const MAX_HALVINGS: usize = 30;
 /// Rises of L below this share of its size are rounding, not a step too long.
 const ROUNDING: f64 = 1e-12;
 
-/// How long a step is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum StepSize {
-    /// 1/L with L from [`Problem::smoothness`]; halved, and the run restarted, if L(z, x) rises all the same.
-    #[default]
-    Auto,
-    /// This one, kept whatever happens.
-    Fixed(f64),
-}
-
 /// Gradient descent with a constant step.
 ///
-/// The step is a constant also where x is differentiated: it is not a function of x.
+/// An automatic step is halved, and the run restarted, if L(z, x) rises all the same. The step is a constant also where x is
+/// differentiated: it is not a function of x.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GradientDescent {
     step: StepSize,
@@ -61,14 +52,14 @@ impl Iterate<Pace> {
 /// Finds out whether an automatic step is too long.
 ///
 /// L convex gives L(z_{t+1}) - L(z_t) <= <g_{t+1}, z_{t+1} - z_t> = -rho <g_{t+1}, g_t>: L can only rise where
-/// <g_{t+1}, g_t> < 0, so that a value is computed (from the memo, without a pass) there, and, for an L that is not convex
-/// or a gradient that is wrong, at steps 1, 2, 4, 8, ...
+/// <g_{t+1}, g_t> < 0, so that the two values are computed (from the memos, without a pass) there, and, for an L that is not
+/// convex or a gradient that is wrong, at steps 1, 2, 4, 8, ...
 #[derive(Clone, Debug)]
 struct RiseWatch {
     start: Vec<f64>,
-    previous: Vec<f64>,
-    initial_value: f64,
-    last_value: f64,
+    /// The gradient and the memo one step before.
+    grad_z: Vec<f64>,
+    memo: Vec<f64>,
     steps: u64,
     halvings: usize,
 }
@@ -78,19 +69,12 @@ impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
 
     fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
         let mut state = Iterate::new(problem, x, initial, Pace { rho: f64::NAN, watch: None }, ctx);
-        state.carried = match self.step {
-            StepSize::Fixed(rho) if rho > 0.0 && rho.is_finite() => Pace { rho, watch: None },
-            StepSize::Fixed(rho) => return Err(SolveError::InvalidStep { step: rho }),
-            StepSize::Auto => {
-                let smoothness = problem.smoothness(state.at(x), ctx).ok_or(SolveError::UnknownSmoothness)?;
-                if !smoothness.is_finite() {
-                    return Err(SolveError::InfiniteSmoothness);
-                }
-                // Where L_zz is 0 the gradient is constant, and no step is too long.
-                let rho = if smoothness > 0.0 { smoothness.recip().min(f64::MAX) } else { 1.0 };
-                Pace { rho, watch: Some(RiseWatch::new(initial, problem.value(state.at(x), ctx))) }
-            }
+        let rho = self.step.choose(problem, state.at(x), ctx)?;
+        let watch = match self.step {
+            StepSize::Fixed(_) => None,
+            StepSize::Auto => Some(RiseWatch::new(initial, state.memo.len())),
         };
+        state.carried = Pace { rho, watch };
         Ok(state)
     }
 
@@ -100,11 +84,13 @@ impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
             state.evaluate(problem, x, ctx);
             return Ok(Step::Advanced);
         };
-        std::mem::swap(&mut state.grad_z, &mut watch.previous);
+        std::mem::swap(&mut state.grad_z, &mut watch.grad_z);
+        std::mem::swap(&mut state.memo, &mut watch.memo);
         state.evaluate(problem, x, ctx);
-        let rose = watch.rose(problem, state.at(x), ctx);
+        let rose = watch.rose(problem, state.at(x), state.carried.rho, ctx);
         if rose {
-            watch.restart();
+            watch.steps = 0;
+            watch.halvings += 1;
             if watch.halvings > MAX_HALVINGS {
                 return Err(SolveError::NoDescent { step: state.carried.rho });
             }
@@ -118,34 +104,25 @@ impl<P: Problem + ?Sized> Solver<P> for GradientDescent {
 }
 
 impl RiseWatch {
-    fn new(start: &[f64], value: f64) -> Self {
-        Self {
-            start: start.to_vec(),
-            previous: vec![0.0; start.len()],
-            initial_value: value,
-            last_value: value,
-            steps: 0,
-            halvings: 0,
-        }
+    fn new(start: &[f64], memo_len: usize) -> Self {
+        let (grad_z, memo) = (vec![0.0; start.len()], vec![0.0; memo_len]);
+        Self { start: start.to_vec(), grad_z, memo, steps: 0, halvings: 0 }
     }
 
-    fn restart(&mut self) {
-        self.last_value = self.initial_value;
-        self.steps = 0;
-        self.halvings += 1;
-    }
-
-    fn rose<P: Problem + ?Sized>(&mut self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> bool {
+    fn rose<P: Problem + ?Sized>(&mut self, problem: &P, at: Point<'_>, rho: f64, ctx: &mut Ctx) -> bool {
         self.steps += 1;
-        let alignment = dot(at.grad_z, &self.previous);
+        let alignment = dot(at.grad_z, &self.grad_z);
         if alignment >= 0.0 && !self.steps.is_power_of_two() {
             return false;
         }
         // A NaN anywhere comes this far, and counts as a rise.
+        let mut z = ctx.take(at.z.len());
+        z.copy_from_slice(at.z);
+        axpy(rho, &self.grad_z, &mut z);
+        let before = problem.value(Point { z: &z, memo: &self.memo, grad_z: &self.grad_z, ..at }, ctx);
+        ctx.give(z);
         let value = problem.value(at, ctx);
-        let allowed = self.last_value + ROUNDING * self.initial_value.abs().max(self.last_value.abs());
-        self.last_value = value;
-        value.is_nan() || value > allowed
+        value.is_nan() || value > before + ROUNDING * before.abs().max(value.abs())
     }
 }
 

@@ -3,13 +3,24 @@
 //! A [`Solver`] is immutable settings; `init` makes its [`State`] at z_0, `step` advances it. It never decides when to
 //! stop: [`Solve`](crate::solve::Solve) does, for every solver alike.
 
+mod backtracking;
 mod error;
 mod gradient_descent;
+mod heavy_ball;
+mod lbfgs;
+mod line_search;
+mod nesterov;
 mod newton;
+mod step_size;
 
+pub use backtracking::{Backtracking, Trial};
 pub use error::{SolveError, check_vector};
-pub use gradient_descent::{GradientDescent, Pace, StepSize};
+pub use gradient_descent::{GradientDescent, Pace};
+pub use heavy_ball::HeavyBall;
+pub use lbfgs::{Curvature, Lbfgs};
+pub use nesterov::{Inertia, Momentum, Nesterov};
 pub use newton::{Newton, Search};
+pub use step_size::StepSize;
 
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};

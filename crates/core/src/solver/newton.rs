@@ -1,21 +1,17 @@
 //! z_{t+1} = z_t - s d with L_zz d = grad_z L solved inexactly and s by backtracking.
 //!
 //! The linear tolerance min(0.1, (‖g_t‖ / ‖g_0‖)^(1/2)) gives superlinear convergence without solving early systems more
-//! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982;
-//! backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1.
+//! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982.
 
+use super::line_search::LineSearch;
 use super::{Iterate, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::linear::{Factored, Hessian, HessianSolver};
 use crate::problem::Problem;
-use crate::vector::{axpy, dot};
+use crate::vector::dot;
 
 /// Share of the predicted decrease that a step must achieve.
 const SUFFICIENT: f64 = 1e-4;
-/// Halvings of a step at the most.
-const MAX_HALVINGS: usize = 50;
-/// Decreases of L below this share of it drown in rounding; there the gradient's norm decides instead.
-const ROUNDING: f64 = 1e-13;
 
 /// Newton's method over any Hessian solver: with conjugate gradient it is Newton-CG.
 ///
@@ -56,53 +52,28 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
         if state.residual == 0.0 {
             return Ok(Step::Stalled);
         }
-        let m = state.z.len();
-        let (mut direction, mut start) = (ctx.take(m), ctx.take(m));
-        start.copy_from_slice(&state.z);
+        let mut direction = ctx.take(state.z.len());
         let tolerance = (state.residual / state.carried.initial_residual).sqrt().min(0.1);
         let mut workspace = std::mem::take(&mut state.carried.workspace);
         let solved = Factored::new(&self.hessian, Hessian { problem, at: state.at(x) }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(&state.grad_z, tolerance, &mut direction, ctx));
         state.carried.workspace = workspace;
-        let searched = solved.map(|_| search(problem, x, state, &mut direction, &start, ctx));
-        ctx.give(start);
+        let taken = solved.map(|_| {
+            if dot(&state.grad_z, &direction) <= 0.0 {
+                direction.copy_from_slice(&state.grad_z);
+            }
+            let value = state.carried.value;
+            LineSearch { value, direction: &direction, first: 1.0, sufficient: SUFFICIENT }.run(problem, x, state, ctx)
+        });
         ctx.give(direction);
-        Ok(searched?)
+        Ok(match taken? {
+            Some(taken) => {
+                state.carried.value = taken.value;
+                Step::Advanced
+            }
+            None => Step::Stalled,
+        })
     }
-}
-
-/// Moves `state` to z - s d with s = 1, 1/2, 1/4, ... until L decreases enough; back to `start` if it never does.
-fn search<P: Problem + ?Sized, W: Send>(
-    problem: &P,
-    x: &[f64],
-    state: &mut Iterate<Search<W>>,
-    direction: &mut [f64],
-    start: &[f64],
-    ctx: &mut Ctx,
-) -> Step {
-    let mut slope = dot(&state.grad_z, direction);
-    if slope <= 0.0 {
-        direction.copy_from_slice(&state.grad_z);
-        slope = state.residual * state.residual;
-    }
-    let (value, residual) = (state.carried.value, state.residual);
-    let mut s = 1.0;
-    for _ in 0..MAX_HALVINGS {
-        state.z.copy_from_slice(start);
-        axpy(-s, direction, &mut state.z);
-        state.evaluate(problem, x, ctx);
-        let trial = problem.value(state.at(x), ctx);
-        let measurable = s * slope > ROUNDING * value.abs();
-        let better = if measurable { trial <= value - SUFFICIENT * s * slope } else { state.residual < residual };
-        if better {
-            state.carried.value = trial;
-            return Step::Advanced;
-        }
-        s /= 2.0;
-    }
-    state.z.copy_from_slice(start);
-    state.evaluate(problem, x, ctx);
-    Step::Stalled
 }
 
 #[cfg(test)]
@@ -113,7 +84,7 @@ mod tests {
     use crate::problem::loss::{Logistic, Loss, Power, Squared};
     use crate::solve::{Solve, Status, Stop};
     use crate::testing::random;
-    use crate::vector::norm;
+    use crate::vector::{axpy, norm};
 
     /// Solves L_zz v = b by as many steps of steepest descent as it takes: slow, and enough to test Newton without
     /// another crate.

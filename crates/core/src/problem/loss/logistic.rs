@@ -3,7 +3,7 @@
 //! With the margin m = y u, s = 1 / (1 + exp(m)) and w = s (1 - s):
 //! phi_u = -y s, phi_y = -u s, phi_uu = y² w, phi_uy = m w - s.
 
-use super::Loss;
+use super::{Loss, Recession};
 
 /// The logistic loss; y is a label -1 or +1, or any real number (the gradient with respect to it is asked for).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,17 @@ impl Loss for Logistic {
 
     fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
         Some(0.25 * y * y)
+    }
+
+    fn recession(&self, u: f64, y: f64) -> Recession {
+        let margin = y * u;
+        if margin > 0.0 {
+            Recession::Falls
+        } else if margin == 0.0 {
+            Recession::Level
+        } else {
+            Recession::Rises
+        }
     }
 }
 

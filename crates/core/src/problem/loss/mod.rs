@@ -1,12 +1,23 @@
-//! Scalar losses phi(u, y), one file each: a prediction u = (D z)_i against a target y.
+//! Losses of one row, one file each: predictions u against targets y.
+//!
+//! A [`Loss`] is scalar, phi(u, y), and all that most losses need. A [`RowLoss`] has as many predictions a row as it likes,
+//! u and y in R^k; every scalar loss is one with k = 1.
 
+mod huber;
 mod logistic;
+mod multinomial;
+mod poisson;
 mod power;
 mod squared;
+mod squared_hinge;
 
+pub use huber::{Huber, InvalidThreshold};
 pub use logistic::Logistic;
+pub use multinomial::{InvalidClasses, Multinomial};
+pub use poisson::Poisson;
 pub use power::{InvalidPower, Power};
 pub use squared::Squared;
+pub use squared_hinge::SquaredHinge;
 
 /// A scalar loss phi(u, y), convex in u, with the derivatives that the three estimators need.
 ///
@@ -21,7 +32,119 @@ pub trait Loss: Sync {
     /// (phi_uu, phi_uy).
     fn second(&self, u: f64, y: f64) -> (f64, f64);
 
-    /// A bound on phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or it is not known. Since the
-    /// terms of a sum of non-negative losses are at most the sum, this bounds the curvature on its sublevel set.
+    /// A bound on phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or it is not known.
     fn curvature(&self, y: f64, level: f64) -> Option<f64>;
+
+    /// A lower bound of phi(., y); minus infinity if there is none. By it the level of a sum bounds the level of each term.
+    fn lower_bound(&self, _y: f64) -> f64 {
+        0.0
+    }
+
+    /// How phi(c u, y) goes on for c >= 1. By it a sum is known to have no minimum.
+    fn recession(&self, _u: f64, _y: f64) -> Recession {
+        Recession::Rises
+    }
+}
+
+/// How a convex function goes on along a ray.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Recession {
+    /// It rises sooner or later, or nothing is known.
+    Rises,
+    /// It is constant.
+    Level,
+    /// It falls for ever, towards a bound or not.
+    Falls,
+}
+
+/// A loss phi(u, y) of one row with u and y in R^k, convex in u.
+pub trait RowLoss: Sync {
+    /// k, at least 1.
+    fn width(&self) -> usize;
+
+    /// phi(u, y).
+    fn value(&self, u: &[f64], y: &[f64]) -> f64;
+
+    /// `out += scale phi_u`.
+    fn grad_u(&self, u: &[f64], y: &[f64], scale: f64, out: &mut [f64]);
+
+    /// `out += scale phi_y`.
+    fn grad_y(&self, u: &[f64], y: &[f64], scale: f64, out: &mut [f64]);
+
+    /// <phi_u, du>.
+    fn value_tangent(&self, u: &[f64], y: &[f64], du: &[f64]) -> f64;
+
+    /// `out = scale (phi_uu du + phi_uy dy)`; `dy` is empty for 0.
+    fn grad_u_tangent(&self, u: &[f64], y: &[f64], du: &[f64], dy: &[f64], scale: f64, out: &mut [f64]);
+
+    /// `out += scale phi_yu du`.
+    fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]);
+
+    /// A bound on the largest eigenvalue of phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or
+    /// it is not known.
+    fn curvature(&self, y: &[f64], level: f64) -> Option<f64>;
+
+    /// A lower bound of phi(., y); minus infinity if there is none.
+    fn lower_bound(&self, y: &[f64]) -> f64;
+
+    /// How phi(c u, y) goes on for c >= 1.
+    fn recession(&self, u: &[f64], y: &[f64]) -> Recession;
+
+    /// The largest rank that phi_uu can have.
+    fn rank(&self) -> usize {
+        self.width()
+    }
+}
+
+impl<L: Loss> RowLoss for L {
+    #[inline]
+    fn width(&self) -> usize {
+        1
+    }
+
+    #[inline]
+    fn value(&self, u: &[f64], y: &[f64]) -> f64 {
+        Loss::value(self, u[0], y[0])
+    }
+
+    #[inline]
+    fn grad_u(&self, u: &[f64], y: &[f64], scale: f64, out: &mut [f64]) {
+        out[0] += scale * self.first(u[0], y[0]).0;
+    }
+
+    #[inline]
+    fn grad_y(&self, u: &[f64], y: &[f64], scale: f64, out: &mut [f64]) {
+        out[0] += scale * self.first(u[0], y[0]).1;
+    }
+
+    #[inline]
+    fn value_tangent(&self, u: &[f64], y: &[f64], du: &[f64]) -> f64 {
+        self.first(u[0], y[0]).0 * du[0]
+    }
+
+    #[inline]
+    fn grad_u_tangent(&self, u: &[f64], y: &[f64], du: &[f64], dy: &[f64], scale: f64, out: &mut [f64]) {
+        let (phi_uu, phi_uy) = self.second(u[0], y[0]);
+        out[0] = scale * phi_uu * du[0];
+        if let [dy] = dy {
+            out[0] += scale * phi_uy * dy;
+        }
+    }
+
+    #[inline]
+    fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]) {
+        out[0] += scale * self.second(u[0], y[0]).1 * du[0];
+    }
+
+    fn curvature(&self, y: &[f64], level: f64) -> Option<f64> {
+        Loss::curvature(self, y[0], level)
+    }
+
+    fn lower_bound(&self, y: &[f64]) -> f64 {
+        Loss::lower_bound(self, y[0])
+    }
+
+    fn recession(&self, u: &[f64], y: &[f64]) -> Recession {
+        Loss::recession(self, u[0], y[0])
+    }
 }

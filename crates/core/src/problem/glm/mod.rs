@@ -1,0 +1,313 @@
+//! Generalised linear problems: L(z, x) = sum_i w_i phi(u_i, y_i) + sum_j lambda_g(j) r(z_j), u = D z.
+//!
+//! phi is a loss of one row and r a penalty of one coordinate; each row has a weight, and each column a group with a lambda of
+//! its own, or all share one. One of these pieces is the parameter x ([`Wrt`]); the others are fixed. Where the loss has k
+//! predictions a row, u_i is in R^k, z holds k numbers for each column of D and y k numbers for each row.
+//!
+//! With phi and its derivatives taken row by row, and W the matrix with the pattern of D that holds an x-space vector w:
+//!
+//! | product | | passes |
+//! |---|---|---|
+//! | `L` | the formula above | 0 with the memo u |
+//! | `grad_z L` | `D^T (w phi_u) + lambda r'` | 1 |
+//! | `L_zz v` | `D^T (w phi_uu (D v)) + lambda r'' v` | 1 |
+//!
+//! | x | p | `grad_x L` | `L_xz v` | `L_zx w` |
+//! |---|---|---|---|---|
+//! | targets y | n k | `w phi_y` | `w phi_yu (D v)` | `D^T (w phi_uy w)` |
+//! | weights | n | `phi` | `<phi_u, D v>` | `D^T (phi_u w)` |
+//! | log lambda | groups | `lambda_g sum r` | `lambda_g sum r' v` | `lambda_g r' w_g` |
+//! | entries of D | stored entries | `(w phi_u) z^T` | `(w phi_uu (D v)) z^T + (w phi_u) v^T` | `D^T (w phi_uu (W z)) + W^T (w phi_u)` |
+//!
+//! `grad_x L` costs no pass with the memo, except for the entries of D; `L_xz v` and `L_zx w` share the pass of `L_zz v`, except
+//! that `L_zx w` for the entries of D takes four. Without the memo, `L`, `grad_x L` and that `L_zx w` cost one more.
+
+mod products;
+mod regularisation;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use self::regularisation::Regularisation;
+use super::loss::RowLoss;
+use super::penalty::{Penalty, Ridge};
+use super::{Objective, Point};
+use crate::ctx::Ctx;
+use crate::design::{Design, Matrix};
+
+/// Which piece of a [`Glm`] is the parameter x.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wrt {
+    /// The targets y, row by row: p = n, or n k.
+    #[default]
+    Targets,
+    /// The weight of each row: p = n.
+    Weights,
+    /// log lambda: p = 1, or one for each group.
+    Regularisation,
+    /// The stored entries of D, by row and then by column, explicit zeros included; all entries of a dense D.
+    Design,
+}
+
+impl Wrt {
+    /// Every piece.
+    pub const ALL: [Self; 4] = [Self::Targets, Self::Weights, Self::Regularisation, Self::Design];
+
+    /// A short name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Targets => "targets",
+            Self::Weights => "weights",
+            Self::Regularisation => "regularisation",
+            Self::Design => "design",
+        }
+    }
+}
+
+/// A piece of a generalised linear problem that does not fit.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum GlmError {
+    /// A penalty is negative, infinite or NaN.
+    #[error("lambda is {lambda}, expected a finite number at least 0")]
+    Lambda {
+        /// What was given.
+        lambda: f64,
+    },
+    /// A penalty that is differentiated by its logarithm is 0.
+    #[error("lambda of group {group} (from 0) is 0 and has no logarithm, expected a number above 0")]
+    NoLogarithm {
+        /// The group.
+        group: usize,
+    },
+    /// A vector has the wrong length.
+    #[error("{what}: {found} numbers, expected {expected}")]
+    Length {
+        /// Which vector.
+        what: &'static str,
+        /// The length that the design asks for.
+        expected: usize,
+        /// The length it has.
+        found: usize,
+    },
+    /// A weight is negative, infinite or NaN.
+    #[error("weight of row {row} (from 0) is {weight}, expected a finite number at least 0")]
+    Weight {
+        /// The row, from 0.
+        row: usize,
+        /// What was given.
+        weight: f64,
+    },
+    /// A column belongs to a group that has no lambda.
+    #[error("column {column} (from 0) is in group {group}, expected one of the {groups} groups with a lambda, from 0")]
+    Group {
+        /// The column, from 0.
+        column: usize,
+        /// Its group.
+        group: u32,
+        /// Number of groups.
+        groups: usize,
+    },
+}
+
+/// A generalised linear problem over a [`Design`].
+#[derive(Clone, Debug)]
+pub struct Glm<L, R = Ridge> {
+    design: Arc<Design>,
+    loss: L,
+    penalty: R,
+    wrt: Wrt,
+    /// Empty where they are the parameter.
+    targets: Vec<f64>,
+    /// Empty for ones.
+    weights: Vec<f64>,
+    /// One a group.
+    lambdas: Vec<f64>,
+    /// The group of each column; empty where there is one group.
+    groups: Vec<u32>,
+    hessian_rank_bound: usize,
+}
+
+/// A margin above the Lanczos estimate, which approaches the eigenvalue from below.
+const SMOOTHNESS_MARGIN: f64 = 1.05;
+
+impl<L: RowLoss> Glm<L> {
+    /// sum_i phi((D z)_i, x_i) + lambda/2 ‖z‖²: the parameter x are the targets, every weight is 1.
+    ///
+    /// # Errors
+    ///
+    /// [`GlmError::Lambda`] unless 0 <= lambda < infinity.
+    pub fn new(design: impl Into<Arc<Design>>, loss: L, lambda: f64) -> Result<Self, GlmError> {
+        check_lambda(lambda)?;
+        let problem = Self {
+            design: design.into(),
+            loss,
+            penalty: Ridge,
+            wrt: Wrt::Targets,
+            targets: Vec::new(),
+            weights: Vec::new(),
+            lambdas: vec![lambda],
+            groups: Vec::new(),
+            hessian_rank_bound: 0,
+        };
+        Ok(problem.with_rank_bound())
+    }
+}
+
+impl<L: RowLoss, R: Penalty> Glm<L, R> {
+    /// The same problem with another penalty r in the place of z²/2.
+    #[must_use]
+    pub fn penalised_by<R2: Penalty>(self, penalty: R2) -> Glm<L, R2> {
+        let Self { design, loss, penalty: _, wrt, targets, weights, lambdas, groups, hessian_rank_bound } = self;
+        Glm { design, loss, penalty, wrt, targets, weights, lambdas, groups, hessian_rank_bound }
+    }
+
+    /// The same problem with a weight for each row.
+    ///
+    /// # Errors
+    ///
+    /// [`GlmError::Length`] or [`GlmError::Weight`].
+    pub fn weighted(self, weights: Vec<f64>) -> Result<Self, GlmError> {
+        check_length("weights", self.design.rows(), weights.len())?;
+        match weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+            Some(row) => Err(GlmError::Weight { row, weight: weights[row] }),
+            None => Ok(Self { weights, ..self }),
+        }
+    }
+
+    /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`GlmError`] for a negative lambda, a number of groups other than m, or a group without a lambda.
+    pub fn grouped(self, lambdas: Vec<f64>, groups: Vec<u32>) -> Result<Self, GlmError> {
+        lambdas.iter().try_for_each(|&lambda| check_lambda(lambda))?;
+        check_length("groups", self.design.columns(), groups.len())?;
+        if let Some(column) = groups.iter().position(|&group| group as usize >= lambdas.len()) {
+            return Err(GlmError::Group { column, group: groups[column], groups: lambdas.len() });
+        }
+        Ok(Self { lambdas, groups, ..self }.with_rank_bound())
+    }
+
+    /// The same problem with another parameter: `wrt` is what x is from here on, and `targets` are y. Returns the x at which
+    /// the problem stands: the targets, the weights, the logarithms of lambda or the entries of D.
+    ///
+    /// # Errors
+    ///
+    /// [`GlmError::Length`] if there is not one target for each prediction, [`GlmError::NoLogarithm`] where a lambda that is
+    /// to be differentiated is 0.
+    pub fn wrt(mut self, wrt: Wrt, targets: Vec<f64>) -> Result<(Self, Vec<f64>), GlmError> {
+        check_length("targets", self.design.rows() * self.loss.width(), targets.len())?;
+        let x = match wrt {
+            Wrt::Targets => targets.clone(),
+            Wrt::Weights if self.weights.is_empty() => vec![1.0; self.design.rows()],
+            Wrt::Weights => self.weights.clone(),
+            Wrt::Regularisation => {
+                if let Some(group) = self.lambdas.iter().position(|&lambda| lambda == 0.0) {
+                    return Err(GlmError::NoLogarithm { group });
+                }
+                self.lambdas.iter().map(|lambda| lambda.ln()).collect()
+            }
+            Wrt::Design => self.design.values().to_vec(),
+        };
+        self.wrt = wrt;
+        self.targets = if wrt == Wrt::Targets { Vec::new() } else { targets };
+        Ok((self.with_rank_bound(), x))
+    }
+
+    fn with_rank_bound(self) -> Self {
+        let (columns, width) = (self.design.columns(), self.loss.width());
+        let penalised = match &*self.groups {
+            [] if self.lambdas[0] > 0.0 => columns,
+            [] => 0,
+            groups => groups.iter().filter(|&&group| self.lambdas[group as usize] > 0.0).count(),
+        };
+        let hessian_rank_bound = if penalised == columns {
+            columns * width
+        } else {
+            // Entries that x moves need not stay 0.
+            let moved = self.wrt == Wrt::Design;
+            let rank = self.design.rank_bound_where(|value| moved || value != 0.0);
+            (columns * width).min(rank * self.loss.rank() + penalised * width)
+        };
+        Self { hessian_rank_bound, ..self }
+    }
+
+    /// D.
+    #[must_use]
+    pub fn design(&self) -> &Arc<Design> {
+        &self.design
+    }
+
+    /// D at x.
+    fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
+        if self.wrt == Wrt::Design { self.design.with_values(x) } else { self.design.matrix() }
+    }
+
+    /// y at x.
+    fn targets<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+        if self.wrt == Wrt::Targets { x } else { &self.targets }
+    }
+
+    /// The weights at x; empty for ones.
+    fn weights<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+        if self.wrt == Wrt::Weights { x } else { &self.weights }
+    }
+
+    fn regularisation<'a>(&'a self, x: &'a [f64]) -> Regularisation<'a, R> {
+        let logarithms = self.wrt == Wrt::Regularisation;
+        Regularisation {
+            penalty: &self.penalty,
+            lambdas: if logarithms { x } else { &self.lambdas },
+            logarithms,
+            groups: &self.groups,
+            width: self.loss.width(),
+        }
+    }
+
+    /// The largest eigenvalue of `D^T diag(c) D`, c the weighted curvature of the losses on the sublevel set of `at`: the
+    /// Lanczos estimate raised by 5 %, without the penalty's share. `None` where the loss knows no bound or a weight is
+    /// negative, infinite where it overflows.
+    pub fn loss_smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
+        let (targets, weights, width) = (self.targets(at.x), self.weights(at.x), self.loss.width());
+        let row = |i: usize| &targets[i * width..(i + 1) * width];
+        let weight = |i: usize| weights.get(i).copied().unwrap_or(1.0);
+        let n = self.design.rows();
+        let lowest: f64 =
+            (0..n).map(|i| if weight(i) == 0.0 { 0.0 } else { weight(i) * self.loss.lower_bound(row(i)) }).sum();
+        // No term exceeds what the level leaves it when all others are at their lowest.
+        let spare = if lowest == f64::NEG_INFINITY { f64::INFINITY } else { self.value(at, ctx) - lowest };
+        let mut curvature = ctx.take(n);
+        let mut largest = Some(0.0_f64);
+        for (i, c) in curvature.iter_mut().enumerate() {
+            let weight = weight(i);
+            let bound = match weight {
+                0.0 => Some(0.0),
+                _ if weight > 0.0 => {
+                    let level = spare / weight + self.loss.lower_bound(row(i));
+                    self.loss.curvature(row(i), level).map(|bound| weight * bound)
+                }
+                _ => None,
+            };
+            *c = bound.unwrap_or(f64::NAN);
+            largest = largest.zip(bound).map(|(largest, bound)| largest.max(bound));
+        }
+        let estimate = largest.map(|largest| match largest {
+            f64::INFINITY => f64::INFINITY,
+            _ => SMOOTHNESS_MARGIN * self.matrix(at.x).largest_eigenvalue(&curvature, ctx),
+        });
+        ctx.give(curvature);
+        estimate
+    }
+}
+
+fn check_lambda(lambda: f64) -> Result<(), GlmError> {
+    if lambda >= 0.0 && lambda.is_finite() { Ok(()) } else { Err(GlmError::Lambda { lambda }) }
+}
+
+fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), GlmError> {
+    if expected == found { Ok(()) } else { Err(GlmError::Length { what, expected, found }) }
+}

@@ -1,0 +1,379 @@
+//! The products of a generalised linear problem: each one pass with a link, whatever the loss.
+
+use super::super::loss::Recession;
+use super::super::{AssembleHessian, Objective, Point, Problem, Work};
+use super::{Glm, Penalty, RowLoss, Wrt};
+use crate::ctx::Ctx;
+use crate::design::{Block, EntryOutput, Pass};
+use crate::rowwise;
+use crate::vector::axpy;
+
+/// An output in the space of x, `out += scale * ...`; nothing where `out` is empty.
+struct Scaled<'a> {
+    scale: f64,
+    out: &'a mut [f64],
+}
+
+impl Scaled<'_> {
+    fn nothing() -> Self {
+        Self { scale: 0.0, out: &mut [] }
+    }
+}
+
+/// What the loss sees of each row, at one (z, x).
+struct Row<'a, L> {
+    loss: &'a L,
+    targets: &'a [f64],
+    /// Empty for ones.
+    weights: &'a [f64],
+}
+
+impl<L: RowLoss> Row<'_, L> {
+    /// The width of the loss. Links ask for it themselves instead of capturing it, so that it is a constant to them.
+    #[inline]
+    fn width(&self) -> usize {
+        self.loss.width()
+    }
+
+    #[inline]
+    fn of<'b>(&self, vector: &'b [f64], row: usize) -> &'b [f64] {
+        &vector[row * self.width()..][..self.width()]
+    }
+
+    #[inline]
+    fn y(&self, row: usize) -> &[f64] {
+        self.of(self.targets, row)
+    }
+
+    #[inline]
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.get(row).copied().unwrap_or(1.0)
+    }
+}
+
+impl<L: RowLoss, R: Penalty> Glm<L, R> {
+    fn row<'a>(&'a self, x: &'a [f64]) -> Row<'a, L> {
+        Row { loss: &self.loss, targets: self.targets(x), weights: self.weights(x) }
+    }
+
+    /// Calls `read` with u = D z: the memo where there is one, else a scratch buffer filled by a pass.
+    fn with_predictions<T>(&self, at: Point<'_>, ctx: &mut Ctx, read: impl FnOnce(&[f64], &mut Ctx) -> T) -> T {
+        if at.memo.is_empty() {
+            let mut u = ctx.take(self.memo_len());
+            self.matrix(at.x).apply_wide(self.loss.width(), at.z, &mut u, ctx);
+            let result = read(&u, ctx);
+            ctx.give(u);
+            result
+        } else {
+            read(at.memo, ctx)
+        }
+    }
+
+    /// One pass, with v and w 0 where they are not given: `z_out = L_zz v + L_zx w` and `x_out += scale L_xz v`; either output
+    /// may be empty. What it does not do is `L_zx w` for the entries of D, and `L_xz v` for log lambda, which needs no pass.
+    fn second_order(
+        &self,
+        at: Point<'_>,
+        v: Option<&[f64]>,
+        w: Option<&[f64]>,
+        z_out: &mut [f64],
+        x_out: Scaled<'_>,
+        ctx: &mut Ctx,
+    ) {
+        let Scaled { scale, out: x_out } = x_out;
+        let (wrt, row, width) = (self.wrt, self.row(at.x), self.loss.width());
+        let recompute = at.memo.is_empty();
+        let inputs: &[&[f64]] = match (v, recompute) {
+            (Some(v), true) => &[v, at.z],
+            (Some(v), false) => &[v],
+            (None, true) => &[at.z],
+            (None, false) => &[],
+        };
+        let u_input = usize::from(v.is_some());
+        let zeros = ctx.take_zeroed(width);
+        let link = |block: Block<'_>| {
+            let ([a, b], width) = (block.entry_weights, row.width());
+            for k in 0..block.rows {
+                let (i, part) = (block.first + k, k * width..(k + 1) * width);
+                let u = if recompute { &block.dots[u_input][part.clone()] } else { row.of(at.memo, i) };
+                let du = if v.is_some() { &block.dots[0][part.clone()] } else { &zeros };
+                let (y, weight) = (row.y(i), row.weight(i));
+                let out = &mut block.weights[part.clone()];
+                let dy = w.filter(|_| wrt == Wrt::Targets).map_or(&[][..], |w| row.of(w, i));
+                row.loss.grad_u_tangent(u, y, du, dy, weight, out);
+                if let Some(w) = w.filter(|_| wrt == Wrt::Weights) {
+                    row.loss.grad_u(u, y, w[i], out);
+                }
+                if !a.is_empty() {
+                    a[part.clone()].iter_mut().zip(&*out).for_each(|(a, out)| *a = scale * out);
+                    b[part.clone()].fill(0.0);
+                    row.loss.grad_u(u, y, scale * weight, &mut b[part.clone()]);
+                } else if !block.row_output.is_empty() {
+                    if wrt == Wrt::Weights {
+                        block.row_output[k] += scale * row.loss.value_tangent(u, y, du);
+                    } else {
+                        row.loss.grad_y_tangent(u, y, du, scale * weight, &mut block.row_output[part]);
+                    }
+                }
+            }
+        };
+        let mut pass = Pass { width, inputs, out: z_out, ..Pass::default() };
+        match (wrt, v) {
+            _ if x_out.is_empty() => {}
+            (Wrt::Targets | Wrt::Weights, _) => pass.row_output = x_out,
+            (Wrt::Design, Some(v)) => pass.entry_output = Some(EntryOutput { out: x_out, factors: [at.z, v] }),
+            _ => {}
+        }
+        self.matrix(at.x).pass(pass, &link, ctx);
+        ctx.give(zeros);
+    }
+
+    /// `out = D^T (w phi_uu (D v + W z)) + W^T (w phi_u)`, W the entries `w`.
+    fn design_tangent(&self, at: Point<'_>, v: Option<&[f64]>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let (row, width) = (self.row(at.x), self.loss.width());
+        let (matrix, moved) = (self.matrix(at.x), self.design.with_values(w));
+        self.with_predictions(at, ctx, |u, ctx| {
+            let mut du = ctx.take(u.len());
+            moved.apply_wide(width, at.z, &mut du, ctx);
+            if let Some(v) = v {
+                let mut dv = ctx.take(u.len());
+                matrix.apply_wide(width, v, &mut dv, ctx);
+                axpy(1.0, &dv, &mut du);
+                ctx.give(dv);
+            }
+            let mut weights = ctx.take(u.len());
+            rowwise::for_each(width, &mut weights, |i, out| {
+                row.loss.grad_u_tangent(row.of(u, i), row.y(i), row.of(&du, i), &[], row.weight(i), out);
+            });
+            matrix.apply_transpose_wide(width, &weights, out, ctx);
+            rowwise::for_each(width, &mut weights, |i, out| {
+                out.fill(0.0);
+                row.loss.grad_u(row.of(u, i), row.y(i), row.weight(i), out);
+            });
+            let mut part = ctx.take(out.len());
+            moved.apply_transpose_wide(width, &weights, &mut part, ctx);
+            axpy(1.0, &part, out);
+            ctx.give(part);
+            ctx.give(weights);
+            ctx.give(du);
+        });
+    }
+}
+
+impl<L: RowLoss, R: Penalty> Objective for Glm<L, R> {
+    fn dims(&self) -> (usize, usize) {
+        let width = self.loss.width();
+        let p = match self.wrt {
+            Wrt::Targets => self.design.rows() * width,
+            Wrt::Weights => self.design.rows(),
+            Wrt::Regularisation => self.lambdas.len(),
+            Wrt::Design => self.design.entries(),
+        };
+        (self.design.columns() * width, p)
+    }
+
+    fn memo_len(&self) -> usize {
+        self.design.rows() * self.loss.width()
+    }
+
+    fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        let row = self.row(at.x);
+        let term = |u: &[f64], i| row.weight(i) * row.loss.value(row.of(u, i), row.y(i));
+        let losses = self.with_predictions(at, ctx, |u, ctx| rowwise::sum(self.design.rows(), |i| term(u, i), ctx));
+        losses + self.regularisation(at.x).value(at.z)
+    }
+
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], memo: &mut [f64], ctx: &mut Ctx) {
+        let (row, width) = (self.row(x), self.loss.width());
+        let link = |block: Block<'_>| {
+            if !block.row_output.is_empty() {
+                block.row_output.copy_from_slice(block.dots[0]);
+            }
+            block.weights.fill(0.0);
+            let width = row.width();
+            for k in 0..block.rows {
+                let (i, part) = (block.first + k, k * width..(k + 1) * width);
+                row.loss.grad_u(&block.dots[0][part.clone()], row.y(i), row.weight(i), &mut block.weights[part]);
+            }
+        };
+        let pass = Pass { width, inputs: &[z], row_output: memo, out, ..Pass::default() };
+        self.matrix(x).pass(pass, &link, ctx);
+        self.regularisation(x).add_first(z, out);
+    }
+
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        let (row, width) = (self.row(at.x), self.loss.width());
+        match self.wrt {
+            Wrt::Regularisation => self.regularisation(at.x).add_grad_x(at.z, scale, out),
+            Wrt::Targets => self.with_predictions(at, ctx, |u, _| {
+                rowwise::for_each(width, out, |i, out| {
+                    row.loss.grad_y(row.of(u, i), row.y(i), scale * row.weight(i), out);
+                });
+            }),
+            Wrt::Weights => self.with_predictions(at, ctx, |u, _| {
+                rowwise::for_each(1, out, |i, out| out[0] += scale * row.loss.value(row.of(u, i), row.y(i)));
+            }),
+            Wrt::Design => self.with_predictions(at, ctx, |u, ctx| {
+                let link = |block: Block<'_>| {
+                    let [a, _] = block.entry_weights;
+                    a.fill(0.0);
+                    for (k, a) in a.chunks_exact_mut(width).enumerate() {
+                        let i = block.first + k;
+                        row.loss.grad_u(row.of(u, i), row.y(i), scale * row.weight(i), a);
+                    }
+                };
+                let entry_output = Some(EntryOutput { out, factors: [at.z, &[]] });
+                self.matrix(at.x).pass(Pass { width, entry_output, ..Pass::default() }, &link, ctx);
+            }),
+        }
+    }
+}
+
+impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
+    fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.hess_cross(at, v, out, 0.0, &mut [], ctx);
+    }
+
+    fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        if self.wrt == Wrt::Regularisation {
+            self.regularisation(at.x).add_cross(at.z, v, scale, out);
+        } else {
+            self.second_order(at, Some(v), None, &mut [], Scaled { scale, out }, ctx);
+        }
+    }
+
+    fn cross_t(&self, at: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        match self.wrt {
+            Wrt::Design => self.design_tangent(at, None, w, out, ctx),
+            Wrt::Regularisation => {
+                out.fill(0.0);
+                self.regularisation(at.x).add_cross_t(at.z, w, out);
+            }
+            Wrt::Targets | Wrt::Weights => self.second_order(at, None, Some(w), out, Scaled::nothing(), ctx),
+        }
+    }
+
+    fn hess_cross(
+        &self,
+        at: Point<'_>,
+        v: &[f64],
+        hess_out: &mut [f64],
+        scale: f64,
+        cross_out: &mut [f64],
+        ctx: &mut Ctx,
+    ) {
+        ctx.count_second_order_product();
+        let regularisation = self.regularisation(at.x);
+        if self.wrt == Wrt::Regularisation {
+            self.second_order(at, Some(v), None, hess_out, Scaled::nothing(), ctx);
+            if !cross_out.is_empty() {
+                regularisation.add_cross(at.z, v, scale, cross_out);
+            }
+        } else {
+            self.second_order(at, Some(v), None, hess_out, Scaled { scale, out: cross_out }, ctx);
+        }
+        regularisation.add_second(at.z, v, hess_out);
+    }
+
+    fn grad_z_tangent(&self, at: Point<'_>, dz: &[f64], dx: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        let regularisation = self.regularisation(at.x);
+        match self.wrt {
+            Wrt::Design => self.design_tangent(at, Some(dz), dx, out, ctx),
+            Wrt::Regularisation => {
+                self.second_order(at, Some(dz), None, out, Scaled::nothing(), ctx);
+                regularisation.add_cross_t(at.z, dx, out);
+            }
+            Wrt::Targets | Wrt::Weights => self.second_order(at, Some(dz), Some(dx), out, Scaled::nothing(), ctx),
+        }
+        regularisation.add_second(at.z, dz, out);
+    }
+
+    fn memo_replaces_latent(&self) -> bool {
+        matches!(self.wrt, Wrt::Targets | Wrt::Weights) && self.regularisation(&[]).is_quadratic()
+    }
+
+    fn smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
+        let penalty = self.regularisation(at.x).largest_lambda() * self.penalty.curvature().1;
+        Some(self.loss_smoothness(at, ctx)? + penalty)
+    }
+
+    fn strong_convexity(&self, x: &[f64]) -> f64 {
+        self.regularisation(x).smallest_lambda() * self.penalty.curvature().0
+    }
+
+    fn falls_for_ever(&self, at: Point<'_>, ctx: &mut Ctx) -> bool {
+        if self.regularisation(at.x).largest_lambda() > 0.0 {
+            return false;
+        }
+        let row = self.row(at.x);
+        self.with_predictions(at, ctx, |u, _| {
+            let mut falls = false;
+            let rises = (0..self.design.rows()).any(|i| {
+                let recession =
+                    if row.weight(i) == 0.0 { Recession::Level } else { row.loss.recession(row.of(u, i), row.y(i)) };
+                falls |= recession == Recession::Falls;
+                recession == Recession::Rises || row.weight(i) < 0.0
+            });
+            falls && !rises
+        })
+    }
+
+    fn hessian_rank_bound(&self) -> usize {
+        self.hessian_rank_bound
+    }
+}
+
+impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
+    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        let (matrix, row, width) = (self.matrix(at.x), self.row(at.x), self.loss.width());
+        let (n, m) = (self.design.rows(), self.design.columns());
+        self.with_predictions(at, ctx, |u, ctx| {
+            let (mut curvature, mut unit, mut column) = (ctx.take(n), ctx.take_zeroed(width), ctx.take(width));
+            let mut gram = ctx.take(if width > 1 { m * m } else { 0 });
+            out.fill(0.0);
+            for b in 0..width {
+                unit[b] = 1.0;
+                for a in 0..=b {
+                    for (i, c) in curvature.iter_mut().enumerate() {
+                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &unit, &[], row.weight(i), &mut column);
+                        *c = column[a];
+                    }
+                    if width == 1 {
+                        matrix.weighted_gram(&curvature, out, ctx);
+                        continue;
+                    }
+                    // phi_uu is symmetric: the blocks (a, b) and (b, a) of the Hessian hold the same symmetric matrix.
+                    matrix.weighted_gram(&curvature, &mut gram, ctx);
+                    for j in 0..m {
+                        for i in j..m {
+                            let entry = gram[j * m + i];
+                            for (r, c) in [(i * width + a, j * width + b), (i * width + b, j * width + a)] {
+                                out[r.min(c) * m * width + r.max(c)] = entry;
+                            }
+                        }
+                    }
+                }
+                unit[b] = 0.0;
+            }
+            [gram, column, unit, curvature].into_iter().for_each(|buffer| ctx.give(buffer));
+        });
+        let diagonal = m * width + 1;
+        let (mut ones, mut second) = (ctx.take(m * width), ctx.take_zeroed(m * width));
+        ones.fill(1.0);
+        self.regularisation(at.x).add_second(at.z, &ones, &mut second);
+        out.iter_mut().step_by(diagonal).zip(&second).for_each(|(out, second)| *out += second);
+        ctx.give(second);
+        ctx.give(ones);
+    }
+
+    fn work(&self) -> Work {
+        let (matrix, width) = (self.design.matrix(), self.loss.width() as f64);
+        Work {
+            product: 2.0 * width * matrix.entries() as f64,
+            assembly: 0.5 * width * (width + 1.0) * matrix.gram_multiplications(),
+        }
+    }
+}

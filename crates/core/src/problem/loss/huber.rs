@@ -1,0 +1,88 @@
+//! phi(u, y) = h(u - y), h(r) = r²/2 for |r| <= delta, else delta (|r| - delta/2).
+//!
+//! phi_u = clamp(r, -delta, delta) = -phi_y; phi_uu = 1 for |r| <= delta, else 0, = -phi_uy: where |r| = delta there is no
+//! second derivative, and that of the inner side is taken.
+//!
+//! Source: Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 35, 1964.
+
+use thiserror::Error;
+
+use super::Loss;
+
+/// The Huber loss: quadratic for residuals up to delta, linear beyond.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber {
+    delta: f64,
+}
+
+/// The threshold is not a positive finite number.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[error("Huber threshold {delta}, expected a finite number above 0")]
+pub struct InvalidThreshold {
+    /// What was given.
+    pub delta: f64,
+}
+
+impl Huber {
+    /// The loss that is quadratic up to |u - y| = `delta`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidThreshold`] unless 0 < delta < infinity.
+    pub fn new(delta: f64) -> Result<Self, InvalidThreshold> {
+        if delta > 0.0 && delta.is_finite() { Ok(Self { delta }) } else { Err(InvalidThreshold { delta }) }
+    }
+
+    /// delta.
+    #[must_use]
+    pub fn delta(&self) -> f64 {
+        self.delta
+    }
+}
+
+impl Loss for Huber {
+    #[inline]
+    fn value(&self, u: f64, y: f64) -> f64 {
+        let r = (u - y).abs();
+        if r <= self.delta { 0.5 * r * r } else { self.delta * (r - 0.5 * self.delta) }
+    }
+
+    #[inline]
+    fn first(&self, u: f64, y: f64) -> (f64, f64) {
+        let slope = (u - y).clamp(-self.delta, self.delta);
+        (slope, -slope)
+    }
+
+    #[inline]
+    fn second(&self, u: f64, y: f64) -> (f64, f64) {
+        let bend = if (u - y).abs() <= self.delta { 1.0 } else { 0.0 };
+        (bend, -bend)
+    }
+
+    fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
+        Some(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_meet_at_the_threshold() {
+        let loss = Huber::new(2.0).unwrap();
+        assert_eq!(
+            (loss.value(3.0, 1.0), loss.first(3.0, 1.0), loss.second(3.0, 1.0)),
+            (2.0, (2.0, -2.0), (1.0, -1.0))
+        );
+        assert_eq!((loss.value(-4.0, 1.0), loss.first(-4.0, 1.0).0, loss.second(-4.0, 1.0).0), (8.0, -2.0, 0.0));
+        assert_eq!(loss.value(1e200, 0.0), 2e200);
+    }
+
+    #[test]
+    fn thresholds_are_positive_numbers() {
+        for delta in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Huber::new(delta).is_err(), "{delta}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! phi(u, y) = max(0, 1 - y u)².
+//!
+//! With h = max(0, 1 - y u): phi_u = -2 y h, phi_y = -2 u h, and where h > 0 phi_uu = 2 y², phi_uy = 2 (2 y u - 1), else 0.
+//!
+//! Source: the L2-loss of support vector machines, Fan et al., LIBLINEAR, Journal of Machine Learning Research 9, 2008.
+
+use super::Loss;
+
+/// The squared hinge loss; y is a label -1 or +1, or any real number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SquaredHinge;
+
+impl Loss for SquaredHinge {
+    #[inline]
+    fn value(&self, u: f64, y: f64) -> f64 {
+        let h = (1.0 - y * u).max(0.0);
+        h * h
+    }
+
+    #[inline]
+    fn first(&self, u: f64, y: f64) -> (f64, f64) {
+        let h = (1.0 - y * u).max(0.0);
+        (-2.0 * y * h, -2.0 * u * h)
+    }
+
+    #[inline]
+    fn second(&self, u: f64, y: f64) -> (f64, f64) {
+        let margin = y * u;
+        if margin < 1.0 { (2.0 * y * y, 2.0 * (2.0 * margin - 1.0)) } else { (0.0, 0.0) }
+    }
+
+    fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
+        Some(2.0 * y * y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_margin_there_is_nothing() {
+        assert_eq!(SquaredHinge.value(-1.0, 2.0), 9.0);
+        assert_eq!(SquaredHinge.first(-1.0, 2.0), (-12.0, 6.0));
+        assert_eq!(SquaredHinge.second(-1.0, 2.0), (8.0, -10.0));
+        for (u, y) in [(1.0, 1.0), (1e6, 1.0), (-2.0, -1.0)] {
+            assert_eq!((SquaredHinge.value(u, y), SquaredHinge.second(u, y)), (0.0, (0.0, 0.0)));
+        }
+        assert_eq!(SquaredHinge.value(-1e6, 1.0), (1e6 + 1.0) * (1e6 + 1.0));
+    }
+}
