@@ -7,6 +7,7 @@ use danskin::ctx::Ctx;
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
 use danskin::solve::{NoTape, Recorder};
+use danskin::solver::{Curvature, Inertia, Pace, Search, Trial};
 use thiserror::Error;
 
 /// A problem chosen at run time.
@@ -74,6 +75,44 @@ named! {
 }
 
 named! {
+    /// How z_T is computed.
+    SolverKind:
+    /// Gradient descent.
+    GradientDescent = "gd",
+    /// Nesterov's accelerated gradient descent.
+    Nesterov = "nesterov",
+    /// Gradient descent with momentum.
+    HeavyBall = "heavy-ball",
+    /// Gradient descent with steps found by backtracking.
+    Backtracking = "backtracking",
+    /// L-BFGS.
+    Lbfgs = "lbfgs",
+    /// Newton's method over conjugate gradient.
+    Newton = "newton";
+    "gd, nesterov, heavy-ball, backtracking, lbfgs or newton"
+}
+
+impl SolverKind {
+    /// Whether its iterations can be differentiated, as g2 needs.
+    #[must_use]
+    pub fn is_unrolled(self) -> bool {
+        !matches!(self, Self::Lbfgs | Self::Newton)
+    }
+
+    /// Whether it takes a step size.
+    #[must_use]
+    pub fn has_step(self) -> bool {
+        self.is_unrolled()
+    }
+
+    /// Whether it takes a momentum.
+    #[must_use]
+    pub fn has_momentum(self) -> bool {
+        matches!(self, Self::Nesterov | Self::HeavyBall)
+    }
+}
+
+named! {
     /// How g2 is computed.
     Mode:
     /// Backwards over a tape.
@@ -86,7 +125,7 @@ named! {
 named! {
     /// How g3 solves its linear system.
     LinearMethod:
-    /// By the number of latent variables.
+    /// By the work that each is predicted to take.
     Auto = "auto",
     /// Conjugate gradient.
     Cg = "cg",
@@ -98,8 +137,14 @@ named! {
 /// The choices of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choices {
-    /// The step of gradient descent.
+    /// The solver.
+    pub solver: SolverKind,
+    /// The step of the solvers that take one; for backtracking, the first trial.
     pub step: StepSize,
+    /// The momentum of the solvers that take one.
+    pub momentum: Momentum,
+    /// Whether Nesterov's momentum is restarted where it leads uphill.
+    pub restart: bool,
     /// The estimators asked for.
     pub estimators: Vec<EstimatorKind>,
     /// How g2 is computed.
@@ -113,7 +158,10 @@ pub struct Choices {
 impl Default for Choices {
     fn default() -> Self {
         Self {
+            solver: SolverKind::GradientDescent,
             step: StepSize::Auto,
+            momentum: Momentum::Auto,
+            restart: false,
             estimators: EstimatorKind::ALL.to_vec(),
             mode: Mode::Reverse,
             linear: LinearMethod::Auto,
@@ -123,39 +171,82 @@ impl Default for Choices {
 }
 
 /// A recorder, and what it lets g2 be computed by.
-pub(crate) trait Recording: Recorder<AnyProblem, GradientDescent> + Sized {
+pub(crate) trait Recording<S: Solver<AnyProblem>>: Recorder<AnyProblem, S> + Sized {
     /// g2 at `solution`; `None` where nothing was recorded.
-    fn automatic(solution: &AnySolution<'_, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>>;
+    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>>;
 }
 
-pub(crate) type AnySolution<'a, R> = Solution<'a, AnyProblem, GradientDescent, R>;
+pub(crate) type AnySolution<'a, S, R> = Solution<'a, AnyProblem, S, R>;
 
-impl Recording for NoTape {
-    fn automatic(_: &AnySolution<'_, Self>, _: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
+impl<S: Solver<AnyProblem>> Recording<S> for NoTape {
+    fn automatic(_: &AnySolution<'_, S, Self>, _: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
         None
     }
 }
 
-impl Recording for Tape {
-    fn automatic(solution: &AnySolution<'_, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
+impl<S: Unroll<AnyProblem>> Recording<S> for Tape {
+    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
         Some(solution.gradient_in(&Envelope, &Automatic, ctx))
     }
 }
 
-impl Recording for Tangents {
-    fn automatic(solution: &AnySolution<'_, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
+impl<S: Unroll<AnyProblem>> Recording<S> for Tangents {
+    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
         Some(solution.gradient_in(&Envelope, &Forward, ctx))
     }
 }
 
+/// What a solver's state tells about its steps.
+pub(crate) trait Paced: State {
+    /// rho, or that of the last step; `None` for solvers without one.
+    fn rho(&self) -> Option<f64> {
+        None
+    }
+
+    /// Times that an automatic rho was halved.
+    fn halvings(&self) -> usize {
+        0
+    }
+}
+
+impl Paced for Iterate<Pace> {
+    fn rho(&self) -> Option<f64> {
+        Some(Iterate::<Pace>::rho(self))
+    }
+
+    fn halvings(&self) -> usize {
+        Iterate::<Pace>::halvings(self)
+    }
+}
+
+impl Paced for Iterate<Inertia> {
+    fn rho(&self) -> Option<f64> {
+        Some(Iterate::<Inertia>::rho(self))
+    }
+}
+
+impl Paced for Iterate<Trial> {
+    fn rho(&self) -> Option<f64> {
+        Some(Iterate::<Trial>::rho(self)).filter(|rho| !rho.is_nan())
+    }
+}
+
+impl Paced for Iterate<Curvature> {}
+
+impl<W: Send> Paced for Iterate<Search<W>> {}
+
 impl Choices {
     /// The gradient by `kind`; `None` for g2 where nothing was recorded.
-    pub(crate) fn gradient<R: Recording>(
+    pub(crate) fn gradient<S, R>(
         &self,
         kind: EstimatorKind,
-        solution: &AnySolution<'_, R>,
+        solution: &AnySolution<'_, S, R>,
         ctx: &mut Ctx,
-    ) -> Option<Result<Gradient, EstimateError>> {
+    ) -> Option<Result<Gradient, EstimateError>>
+    where
+        S: Solver<AnyProblem>,
+        R: Recording<S>,
+    {
         match kind {
             EstimatorKind::Analytic => Some(solution.gradient_in(&Envelope, &Analytic, ctx)),
             EstimatorKind::Automatic => R::automatic(solution, ctx),
@@ -163,15 +254,20 @@ impl Choices {
         }
     }
 
-    fn implicit<R: Recording>(&self, solution: &AnySolution<'_, R>, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
-        fn by<R, H>(
-            solution: &AnySolution<'_, R>,
+    fn implicit<S, R>(&self, solution: &AnySolution<'_, S, R>, ctx: &mut Ctx) -> Result<Gradient, EstimateError>
+    where
+        S: Solver<AnyProblem>,
+        R: Recording<S>,
+    {
+        fn by<S, R, H>(
+            solution: &AnySolution<'_, S, R>,
             method: H,
             tolerance: f64,
             ctx: &mut Ctx,
         ) -> Result<Gradient, EstimateError>
         where
-            R: Recording,
+            S: Solver<AnyProblem>,
+            R: Recording<S>,
             H: HessianSolver<AnyProblem>,
         {
             solution.gradient_in(&Envelope, &Implicit::new(method).tolerance(tolerance), ctx)

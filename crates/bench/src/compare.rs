@@ -12,7 +12,7 @@ use danskin::solver::SolveError;
 use danskin::vector::{distance, norm};
 use thiserror::Error;
 
-use crate::choice::{AnyProblem, Choices, EstimatorKind};
+use crate::choice::{AnyProblem, Choices, EstimatorKind, SolverKind};
 use crate::fit::Line;
 use crate::trajectory::{Snapshot, trajectory};
 
@@ -138,11 +138,11 @@ pub struct Comparison {
     pub reference: Reference,
     /// One row for each number of iterations, in increasing order.
     pub rows: Vec<Row>,
-    /// The step of gradient descent.
-    pub step: f64,
+    /// The solver's step, at the start; `None` for solvers without one.
+    pub step: Option<f64>,
     /// Passes spent before the first step, beyond the gradient at z_0: on the estimate of ‖D‖².
     pub setup_passes: u64,
-    /// kappa = 1 - rho mu, mu > 0 the strong convexity known beforehand; the true rate can be much better.
+    /// kappa = 1 - rho mu of gradient descent, mu > 0 the strong convexity known beforehand; the true rate can be much better.
     pub nominal_kappa: Option<f64>,
     /// First t of the fits.
     pub fit_from: usize,
@@ -191,7 +191,11 @@ pub fn compare(
         rows,
         step: start.step,
         setup_passes: start.cost.passes - 1,
-        nominal_kappa: Some(problem.strong_convexity()).filter(|mu| *mu > 0.0).map(|mu| 1.0 - start.step * mu),
+        nominal_kappa: start
+            .step
+            .filter(|_| settings.choices.solver == SolverKind::GradientDescent)
+            .map(|rho| 1.0 - rho * problem.strong_convexity(x))
+            .filter(|kappa| *kappa < 1.0),
         fit_from,
         reference,
     })

@@ -130,6 +130,15 @@ pub struct Instance {
     pub entries: usize,
     /// The penalty.
     pub lambda: f64,
+    /// What x is.
+    pub wrt: &'static str,
+    /// p, the length of x.
+    pub parameters: usize,
+    /// The labels of the classes, in the order of the columns of z; empty where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<f64>,
+    /// The solver's name.
+    pub solver: &'static str,
 }
 
 /// `report.json` of `danskin gradient`.
@@ -140,7 +149,7 @@ pub struct GradientReport {
     instance: Instance,
     status: &'static str,
     iterations: usize,
-    step: f64,
+    step: Option<f64>,
     step_halvings: usize,
     value: f64,
     grad_z_norm: f64,
@@ -251,7 +260,7 @@ pub struct CompareReport {
     schema: u32,
     #[serde(flatten)]
     instance: Instance,
-    step: f64,
+    step: Option<f64>,
     setup_passes: u64,
     reference: ReferenceReport,
     rows: Vec<RowReport>,

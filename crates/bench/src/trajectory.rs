@@ -1,11 +1,11 @@
-//! One trajectory of gradient descent, looked at on the way: at each stop, z_t and the gradients chosen.
+//! One trajectory of a solver, looked at on the way: at each stop, z_t and the gradients chosen.
 
 use danskin::ctx::{Cost, Ctx};
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
 use danskin::solve::NoTape;
 
-use crate::choice::{AnyProblem, Choices, EstimatorKind, Mode, Recording};
+use crate::choice::{AnyProblem, Choices, EstimatorKind, Mode, Paced, Recording, SolverKind};
 
 /// z_t and the gradients there.
 #[derive(Clone, Debug)]
@@ -14,8 +14,8 @@ pub struct Snapshot {
     pub status: Status,
     /// t.
     pub steps: usize,
-    /// rho.
-    pub step: f64,
+    /// rho, or that of the last step; `None` for solvers without one.
+    pub step: Option<f64>,
     /// Times that an automatic rho was halved.
     pub step_halvings: usize,
     /// L(z_t, x).
@@ -32,10 +32,11 @@ pub struct Snapshot {
     pub estimates: Vec<(EstimatorKind, Result<Gradient, EstimateError>)>,
 }
 
-/// Runs gradient descent on `problem` at x from z_0 (0 where `None`) and takes a snapshot at each of `stops`, which must
+/// Runs the chosen solver on `problem` at x from z_0 (0 where `None`) and takes a snapshot at each of `stops`, which must
 /// be in increasing order of their steps. The last one is where the solve converged, diverged or was interrupted.
 ///
-/// Where recording does not fit into memory, all is run again without, and g2 is an error of its own.
+/// Where recording does not fit into memory, all is run again without, and g2 is an error of its own. Of a solver whose
+/// iterations are not unrolled there is no g2.
 ///
 /// # Errors
 ///
@@ -49,18 +50,18 @@ pub fn trajectory(
     ctx: &mut Ctx,
 ) -> Result<Vec<Snapshot>, SolveError> {
     let run = Run { problem, x, initial, choices, stops };
-    let recorded = match (choices.estimators.contains(&EstimatorKind::Automatic), choices.mode) {
-        (false, _) => run.record(NoTape, ctx),
-        (true, Mode::Reverse) => run.record(Tape::new(), ctx),
-        (true, Mode::Forward) => run.record(Tangents::full(), ctx),
-    };
-    let Err(SolveError::OutOfMemory { bytes }) = recorded else { return recorded };
-    let mut snapshots = run.record(NoTape, ctx)?;
-    for snapshot in &mut snapshots {
-        snapshot.estimates.push((EstimatorKind::Automatic, Err(EstimateError::OutOfMemory { bytes })));
-        snapshot.estimates.sort_by_key(|(kind, _)| *kind);
+    let Choices { step, momentum, .. } = *choices;
+    match choices.solver {
+        SolverKind::GradientDescent => run.unrolled(&GradientDescent::new(step), ctx),
+        SolverKind::Nesterov => run.unrolled(&Nesterov::new(step).momentum(momentum).restart(choices.restart), ctx),
+        SolverKind::HeavyBall => run.unrolled(&HeavyBall::new(step).momentum(momentum), ctx),
+        SolverKind::Backtracking => match step {
+            StepSize::Auto => run.unrolled(&Backtracking::default(), ctx),
+            StepSize::Fixed(first) => run.unrolled(&Backtracking::new(first), ctx),
+        },
+        SolverKind::Lbfgs => run.record(&Lbfgs::default(), NoTape, ctx),
+        SolverKind::Newton => run.record(&Newton::new(Cg::default()), NoTape, ctx),
     }
-    Ok(snapshots)
 }
 
 impl Snapshot {
@@ -96,9 +97,31 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn record<R: Recording>(&self, recorder: R, ctx: &mut Ctx) -> Result<Vec<Snapshot>, SolveError> {
-        let solver = GradientDescent::new(self.choices.step);
-        let mut solve = Solve::new(self.problem, &solver, self.x).stop(Stop::steps(0)).record(recorder);
+    /// With whatever g2 needs recorded.
+    fn unrolled<S>(&self, solver: &S, ctx: &mut Ctx) -> Result<Vec<Snapshot>, SolveError>
+    where
+        S: Unroll<AnyProblem, State: Paced>,
+    {
+        let recorded = match (self.choices.estimators.contains(&EstimatorKind::Automatic), self.choices.mode) {
+            (false, _) => self.record(solver, NoTape, ctx),
+            (true, Mode::Reverse) => self.record(solver, Tape::new(), ctx),
+            (true, Mode::Forward) => self.record(solver, Tangents::full(), ctx),
+        };
+        let Err(SolveError::OutOfMemory { bytes }) = recorded else { return recorded };
+        let mut snapshots = self.record(solver, NoTape, ctx)?;
+        for snapshot in &mut snapshots {
+            snapshot.estimates.push((EstimatorKind::Automatic, Err(EstimateError::OutOfMemory { bytes })));
+            snapshot.estimates.sort_by_key(|(kind, _)| *kind);
+        }
+        Ok(snapshots)
+    }
+
+    fn record<S, R>(&self, solver: &S, recorder: R, ctx: &mut Ctx) -> Result<Vec<Snapshot>, SolveError>
+    where
+        S: Solver<AnyProblem, State: Paced>,
+        R: Recording<S>,
+    {
+        let mut solve = Solve::new(self.problem, solver, self.x).stop(Stop::steps(0)).record(recorder);
         if let Some(initial) = self.initial {
             solve = solve.from(initial);
         }
@@ -120,7 +143,8 @@ impl Run<'_> {
                 estimates: estimates.collect(),
                 value: self.problem.value(solution.point(), ctx),
             });
-            if matches!(solution.status(), Status::Converged | Status::Diverged | Status::Interrupted) {
+            if matches!(solution.status(), Status::Converged | Status::Diverged | Status::Interrupted | Status::Stalled)
+            {
                 break;
             }
         }

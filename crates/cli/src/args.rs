@@ -1,19 +1,23 @@
 //! The command line.
 
 use std::fmt;
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
-use danskin::problem::loss::Power;
-use danskin::solver::StepSize;
-use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, UnknownName};
+use danskin::prelude::{Huber, Momentum, Power, SmoothElastic, StepSize, Wrt};
+use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, SolverKind, UnknownName};
 use danskin_data::{IndexBase, LabelColumn, ReadOptions};
+
+use crate::failure::Failure;
 
 const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
     2 bad input, said in one line before any work; 3 an estimator that was asked for failed (the others are written, \
     report.json says why); 130 interrupted.";
+
+/// Threads at the most: a pass is cut into fewer pieces, and starting thousands takes minutes.
+const MAX_THREADS: i64 = 1024;
 
 /// Gradients of functions defined as a minimum, l(x) = min_z L(z, x), by three estimators on one trajectory:
 /// analytic (g1), automatic (g2) and implicit (g3).
@@ -25,8 +29,8 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// Threads to use; all cores if absent. Results are the same at every number.
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) threads: Option<NonZeroU16>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub(crate) threads: Option<u16>,
     /// Print no progress bars and no notes; tables and errors are still printed.
     #[arg(long, global = true)]
     pub(crate) quiet: bool,
@@ -74,18 +78,31 @@ impl ReadArgs {
     }
 }
 
-/// L(z, x) = sum_i phi((D z)_i, x_i) + lambda/2 ‖z‖²; x are the targets.
+/// L(z, x) = sum_i w_i phi((D z)_i, y_i) + sum_j lambda r(z_j); x is one of its pieces.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProblemArgs {
-    /// The targets x: a .npy or text file of n numbers, taken as they are. Without it, x are the design's labels.
+    /// The piece that is x: targets (y), weights (w), regularisation (log lambda) or design (the stored entries of D).
+    #[arg(long, value_name = "PIECE", default_value = "targets", value_parser = wrt)]
+    pub(crate) wrt: Wrt,
+    /// The targets y: a .npy or text file of n numbers (n times the classes for multinomial), taken as they are. Without
+    /// it, y are the design's labels.
     #[arg(long, value_name = "FILE")]
     pub(crate) targets: Option<PathBuf>,
-    /// For logistic labels that are not -1 and +1: this label is +1, all others are -1.
+    /// The weights w: a .npy or text file of n numbers at least 0; 1 if absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// The group of each column, from 0: a .npy or text file of m integers. Each group has a log lambda of its own in x.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) groups: Option<PathBuf>,
+    /// The penalty r: ridge, z²/2; or elastic:A,W, (1 - A) z²/2 + A (sqrt(z² + W²) - W).
+    #[arg(long, value_name = "NAME", default_value = "ridge")]
+    pub(crate) penalty: PenaltyName,
+    /// For labels of logistic or squared-hinge that are not -1 and +1: this label is +1, all others are -1.
     #[arg(long, value_name = "LABEL", conflicts_with = "targets")]
     pub(crate) positive: Option<f64>,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
-    /// z_0: a .npy or text file of m numbers; 0 if absent.
+    /// z_0: a .npy or text file of m numbers (m times the classes for multinomial, column by column of D); 0 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
 }
@@ -93,19 +110,28 @@ pub(crate) struct ProblemArgs {
 /// How z and the gradients are computed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MethodArgs {
-    /// The inner solver: gd, gradient descent.
-    #[arg(long, value_name = "NAME", default_value = "gd")]
-    solver: SolverName,
-    /// Step of gradient descent: a number above 0, or auto for 1/L with L estimated.
+    /// The inner solver: gd, nesterov, heavy-ball, backtracking, lbfgs or newton; of the last two there is no automatic
+    /// gradient.
+    #[arg(long, value_name = "NAME", default_value_t = SolverKind::GradientDescent)]
+    solver: SolverKind,
+    /// Step of gd, nesterov and heavy-ball: a number above 0, or auto for 1/L with L estimated. For backtracking the first
+    /// trial, auto for 1.
     #[arg(long, value_name = "F|auto", default_value = "auto", value_parser = step)]
     pub(crate) step: StepSize,
+    /// Momentum of nesterov and heavy-ball: at least 0 and below 1, or auto, from lambda.
+    #[arg(long, value_name = "F|auto", default_value = "auto", value_parser = momentum)]
+    momentum: Momentum,
+    /// Restart the momentum of nesterov where it leads uphill.
+    #[arg(long)]
+    restart: bool,
     /// Stop as soon as ‖grad_z‖ is at most F times that at z_0.
     #[arg(long, value_name = "F", value_parser = not_negative)]
     pub(crate) tolerance: Option<f64>,
     /// Estimators to compute: all, or some of analytic,automatic,implicit.
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub(crate) estimator: Estimators,
-    /// Automatic differentiation backwards over a tape, or forwards with n tangents: reverse or forward.
+    /// Automatic differentiation backwards over a tape, or forwards with one tangent for each entry of x: reverse or
+    /// forward.
     #[arg(long, value_name = "MODE", default_value_t = Mode::Reverse)]
     pub(crate) mode: Mode,
     /// How the implicit estimator solves its linear system: auto, cg or dense.
@@ -117,21 +143,40 @@ pub(crate) struct MethodArgs {
 }
 
 impl MethodArgs {
-    pub(crate) fn choices(&self) -> Choices {
-        let SolverName::Gd = self.solver;
-        Choices {
-            step: self.step,
+    /// The choices, if they go together.
+    pub(crate) fn choices(&self) -> Result<Choices, Failure> {
+        let Self { solver, step, momentum, restart, .. } = *self;
+        let unsupported = |flag: &str, instead: &str| {
+            Err(Failure::Input(anyhow!("{flag} does not go with --solver {solver}: {instead}")))
+        };
+        if self.estimator.0.contains(&EstimatorKind::Automatic) && !solver.is_unrolled() {
+            return unsupported("the automatic estimator", "take --estimator analytic,implicit, or another solver");
+        }
+        if step != StepSize::Auto && !solver.has_step() {
+            return unsupported("--step", "it finds its steps itself");
+        }
+        if momentum != Momentum::Auto && !solver.has_momentum() {
+            return unsupported("--momentum", "it is for nesterov and heavy-ball");
+        }
+        if restart && solver != SolverKind::Nesterov {
+            return unsupported("--restart", "it is for nesterov");
+        }
+        Ok(Choices {
+            solver,
+            step,
+            momentum,
+            restart,
             estimators: self.estimator.0.clone(),
             mode: self.mode,
             linear: self.linear_solver,
             linear_tolerance: self.linear_tolerance,
-        }
+        })
     }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GradientArgs {
-    /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
     /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
@@ -159,7 +204,7 @@ pub(crate) struct GradientArgs {
 
 #[derive(Debug, Parser)]
 pub(crate) struct CompareArgs {
-    /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
     /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
@@ -210,11 +255,6 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum SolverName {
-    Gd,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Base {
     #[value(name = "0")]
     Zero,
@@ -254,6 +294,10 @@ pub(crate) enum ProblemName {
     Ridge,
     Logistic,
     Power(Power),
+    Huber(Huber),
+    SquaredHinge,
+    Poisson,
+    Multinomial,
 }
 
 impl fmt::Display for ProblemName {
@@ -262,6 +306,10 @@ impl fmt::Display for ProblemName {
             Self::Ridge => f.write_str("ridge"),
             Self::Logistic => f.write_str("logistic"),
             Self::Power(power) => write!(f, "pnorm:{}", power.exponent()),
+            Self::Huber(huber) => write!(f, "huber:{}", huber.delta()),
+            Self::SquaredHinge => f.write_str("squared-hinge"),
+            Self::Poisson => f.write_str("poisson"),
+            Self::Multinomial => f.write_str("multinomial"),
         }
     }
 }
@@ -273,12 +321,43 @@ impl FromStr for ProblemName {
         match text.split_once(':') {
             None if text == "ridge" => Ok(Self::Ridge),
             None if text == "logistic" => Ok(Self::Logistic),
+            None if text == "squared-hinge" => Ok(Self::SquaredHinge),
+            None if text == "poisson" => Ok(Self::Poisson),
+            None if text == "multinomial" => Ok(Self::Multinomial),
+            Some(("huber", delta)) => {
+                let delta = delta.parse().map_err(|_| format!("threshold {delta:?}, expected a number"))?;
+                Huber::new(delta).map(Self::Huber).map_err(|error| error.to_string())
+            }
             Some(("pnorm", exponent)) => {
                 let exponent = exponent.parse().map_err(|_| format!("exponent {exponent:?}, expected a number"))?;
                 Power::new(exponent).map(Self::Power).map_err(|error| error.to_string())
             }
-            _ => Err("expected ridge, logistic or pnorm:P".to_owned()),
+            _ => {
+                Err("expected ridge, logistic, pnorm:P, huber:DELTA, squared-hinge, poisson or multinomial".to_owned())
+            }
         }
+    }
+}
+
+/// The penalty, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PenaltyName {
+    Ridge,
+    Elastic(SmoothElastic),
+}
+
+impl FromStr for PenaltyName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected ridge, or elastic:A,W with two numbers".to_owned();
+        if text == "ridge" {
+            return Ok(Self::Ridge);
+        }
+        let (share, width) =
+            text.strip_prefix("elastic:").and_then(|pair| pair.split_once(',')).ok_or_else(expected)?;
+        let number = |text: &str| text.trim().parse().map_err(|_| expected());
+        SmoothElastic::new(number(share)?, number(width)?).map(Self::Elastic).map_err(|error| error.to_string())
     }
 }
 
@@ -320,6 +399,18 @@ fn step(text: &str) -> Result<StepSize, String> {
         return Ok(StepSize::Auto);
     }
     number(text, "auto or a finite number above 0", |value| value > 0.0).map(StepSize::Fixed)
+}
+
+fn momentum(text: &str) -> Result<Momentum, String> {
+    if text == "auto" {
+        return Ok(Momentum::Auto);
+    }
+    number(text, "auto or a number at least 0 and below 1", |value| (0.0..1.0).contains(&value)).map(Momentum::Fixed)
+}
+
+fn wrt(text: &str) -> Result<Wrt, String> {
+    let found = Wrt::ALL.into_iter().find(|wrt| wrt.name() == text);
+    found.ok_or_else(|| "expected targets, weights, regularisation or design".to_owned())
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use danskin::prelude::Wrt;
 use danskin::solve::Status;
 use danskin::vector::norm;
 use danskin_bench::Against;
+use danskin_bench::choice::SolverKind;
 use danskin_bench::compare::{CompareError, Comparison, Law, Settings, compare};
 use danskin_bench::report::{self, CompareReport, Instance};
 
-use crate::args::{CompareArgs, ProblemName};
+use crate::args::{CompareArgs, PenaltyName, ProblemName};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Penalty};
 use crate::output::{Folder, print};
@@ -19,7 +21,7 @@ use crate::progress;
 const CONDITION: f64 = 100.0;
 
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
-    let (mut ctx, choices) = (progress::context(quiet), args.method.choices());
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
     let penalty = match args.lambda {
         Some(lambda) => Penalty::Lambda(lambda),
         None => Penalty::Condition(args.condition.unwrap_or(CONDITION)),
@@ -27,13 +29,17 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 
+    // L_xz of a quadratic loss is constant for targets alone.
+    let constant_cross = args.inputs.wrt == Wrt::Targets && matches!(args.inputs.penalty, PenaltyName::Ridge);
     let law = match args.problem {
-        ProblemName::Ridge => Law::Quadratic,
-        ProblemName::Power(power) if power.exponent() == 2.0 => Law::Quadratic,
-        // Below 3 the second derivatives are no more than Hoelder continuous; without a penalty nothing is known to be
-        // strongly convex.
-        ProblemName::Power(power) if power.exponent() < 3.0 => Law::Unknown,
         _ if input.instance.lambda == 0.0 => Law::Unknown,
+        _ if matches!(choices.solver, SolverKind::Backtracking | SolverKind::Lbfgs | SolverKind::Newton) => {
+            Law::Unknown
+        }
+        ProblemName::Ridge if constant_cross => Law::Quadratic,
+        ProblemName::Power(power) if power.exponent() == 2.0 && constant_cross => Law::Quadratic,
+        // Below 3 the second derivatives are no more than Hoelder continuous.
+        ProblemName::Power(power) if power.exponent() < 3.0 => Law::Unknown,
         _ => Law::StronglyConvex,
     };
     let settings = Settings {
@@ -76,16 +82,17 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
 
 fn heading(instance: &Instance, comparison: &Comparison) -> String {
     let reference = &comparison.reference;
-    let Instance { problem, design, rows, columns, entries, lambda } = instance;
+    let Instance { problem, design, rows, columns, entries, lambda, wrt, parameters, solver, .. } = instance;
     let shipped = if danskin_data::Shipped::find(design).is_some() { " (shipped with danskin)" } else { "" };
+    let passes = comparison.setup_passes;
+    let step =
+        comparison.step.map(|rho| format!(", step {rho:.6e} ({passes} passes to choose it)")).unwrap_or_default();
     let doubt = if reference.status == Status::Converged { "" } else { ": not converged, errors below are doubtful" };
     format!(
         "{problem} on {design}{shipped}: {rows} rows, {columns} columns, {entries} entries\n\
-         lambda {lambda:.6e}, step {:.6e} ({} passes to choose it)\n\
+         lambda {lambda:.6e}, x: {wrt} ({parameters} numbers), solver {solver}{step}\n\
          g* by the {} estimator after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}\n\
          errors are ‖g - g*‖; seconds, passes over D and memory are those of z_t and the gradient together\n\n",
-        comparison.step,
-        comparison.setup_passes,
         reference.estimator,
         reference.steps,
         reference.relative_residual,

@@ -34,6 +34,7 @@ impl From<SolveError> for Failure {
             SolveError::Length { .. }
             | SolveError::NotFinite { .. }
             | SolveError::InvalidStep { .. }
+            | SolveError::InvalidMomentum { .. }
             | SolveError::InvalidTolerance { .. } => Self::Input(error.into()),
             _ => Self::Solve(error.into()),
         }

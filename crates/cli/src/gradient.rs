@@ -15,7 +15,7 @@ use crate::output::{Folder, print};
 use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
-    let (mut ctx, choices) = (progress::context(quiet), args.method.choices());
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
     let penalty = match (args.lambda, args.condition) {
         (Some(lambda), _) => Penalty::Lambda(lambda),
         (None, Some(condition)) => Penalty::Condition(condition),
@@ -58,10 +58,10 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     folder.write_report(&GradientReport::new(input.instance, &snapshot))?;
     if !quiet {
         print(&format!(
-            "{} after {} steps of {:e}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
+            "{} after {} steps{}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
             snapshot.status.name(),
             snapshot.steps,
-            snapshot.step,
+            snapshot.step.map(|rho| format!(" of {rho:e}")).unwrap_or_default(),
             snapshot.value,
             snapshot.residual,
             args.output.display()

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, ensure};
 use danskin::ctx::Ctx;
 use danskin::design::Design;
-use danskin::prelude::{AssembleHessian, DenseCholesky, Glm, Logistic, Loss, Point, Squared};
+use danskin::prelude::{
+    DenseCholesky, Glm, Logistic, Multinomial, Objective, Point, Poisson, Ridge, RowLoss, Squared, SquaredHinge,
+};
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
 use danskin_data::{Dataset, Shipped, read_vector};
 
-use crate::args::{ProblemArgs, ProblemName, ReadArgs};
+use crate::args::{PenaltyName, ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
 use crate::progress::{self, check_interrupt};
 
@@ -66,24 +68,28 @@ fn read_and_check(
     let Dataset { design, labels } = read_design(path, &args.reading)?;
     progress::watch_for_interrupts();
     check_memory(&design)?;
-    let x = targets(name, path, &design, labels, args)?;
+    let Targets { y, width, classes } = targets(name, path, &design, labels, args)?;
+    let latent = design.columns() * width;
     let initial = match &args.initial {
-        Some(file) => Some(vector(file, "columns", design.columns())?),
+        Some(file) => Some(vector(file, "entries of z", latent)?),
         None => None,
     };
     let factorises = choices.linear == LinearMethod::Dense && choices.estimators.contains(&EstimatorKind::Implicit);
     ensure!(
-        !factorises || DenseCholesky::default().fits(design.columns()),
-        "--linear-solver dense needs {} bytes for {} columns, more than it may use: take cg",
-        DenseCholesky::bytes(design.columns()),
-        design.columns()
+        !factorises || DenseCholesky::default().fits(latent),
+        "--linear-solver dense needs {} bytes for {latent} entries of z, more than it may use: take cg",
+        DenseCholesky::bytes(latent)
     );
-    let start = initial.clone().unwrap_or_else(|| vec![0.0; design.columns()]);
     let design = Arc::new(design);
-    let (problem, lambda) = match name {
-        ProblemName::Ridge => build(&design, Squared, penalty, &start, &x, ctx),
-        ProblemName::Logistic => build(&design, Logistic, penalty, &start, &x, ctx),
-        ProblemName::Power(power) => build(&design, power, penalty, &start, &x, ctx),
+    let parts = Parts { design: Arc::clone(&design), y, start: initial.clone(), penalty, args };
+    let Built { problem, x, lambda } = match name {
+        ProblemName::Ridge => parts.build(Squared, ctx),
+        ProblemName::Logistic => parts.build(Logistic, ctx),
+        ProblemName::Power(power) => parts.build(power, ctx),
+        ProblemName::Huber(huber) => parts.build(huber, ctx),
+        ProblemName::SquaredHinge => parts.build(SquaredHinge, ctx),
+        ProblemName::Poisson => parts.build(Poisson, ctx),
+        ProblemName::Multinomial => parts.build(Multinomial::new(width)?, ctx),
     }?;
     let instance = Instance {
         problem: name.to_string(),
@@ -92,6 +98,10 @@ fn read_and_check(
         columns: design.columns(),
         entries: design.entries(),
         lambda,
+        wrt: args.wrt.name(),
+        parameters: x.len(),
+        classes,
+        solver: choices.solver.name(),
     };
     Ok(Input { problem, x, initial, instance })
 }
@@ -112,37 +122,103 @@ fn check_memory(design: &Design) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build<L: Loss + Copy + 'static>(
-    design: &Arc<Design>,
-    loss: L,
+/// What a problem is made of besides its loss.
+struct Parts<'a> {
+    design: Arc<Design>,
+    y: Vec<f64>,
+    start: Option<Vec<f64>>,
     penalty: Penalty,
-    start: &[f64],
-    x: &[f64],
-    ctx: &mut Ctx,
-) -> anyhow::Result<(Box<dyn AssembleHessian>, f64)> {
-    let lambda = match penalty {
-        Penalty::Lambda(lambda) => lambda,
-        Penalty::Condition(condition) => {
-            let unpenalised = Glm::new(Arc::clone(design), loss, 0.0)?;
-            let smoothness = unpenalised.loss_smoothness(Point::new(start, x), ctx);
-            // L = smoothness + lambda = condition * lambda.
-            let smoothness = smoothness.context("--condition: the loss knows no bound on its curvature here")?;
-            ensure!(smoothness > 0.0 && smoothness.is_finite(), "--condition: L is {smoothness}, give --lambda");
-            smoothness / (condition - 1.0)
+    args: &'a ProblemArgs,
+}
+
+struct Built {
+    problem: Box<AnyProblem>,
+    x: Vec<f64>,
+    lambda: f64,
+}
+
+impl Parts<'_> {
+    fn build<L: RowLoss + Copy + 'static>(self, loss: L, ctx: &mut Ctx) -> anyhow::Result<Built> {
+        match self.args.penalty {
+            PenaltyName::Ridge => self.penalised(loss, Ridge, ctx),
+            PenaltyName::Elastic(elastic) => self.penalised(loss, elastic, ctx),
         }
-    };
-    Ok((Box::new(Glm::new(Arc::clone(design), loss, lambda)?), lambda))
+    }
+
+    fn penalised<L, R>(self, loss: L, r: R, ctx: &mut Ctx) -> anyhow::Result<Built>
+    where
+        L: RowLoss + Copy + 'static,
+        R: danskin::problem::penalty::Penalty + 'static,
+    {
+        let weights = match &self.args.weights {
+            Some(file) => Some((file, vector(file, "rows", self.design.rows())?)),
+            None => None,
+        };
+        let weighted = |problem: Glm<L>| match &weights {
+            Some((file, weights)) => problem.weighted(weights.clone()).with_context(|| file.display().to_string()),
+            None => Ok(problem),
+        };
+        let lambda = match self.penalty {
+            Penalty::Lambda(lambda) => lambda,
+            Penalty::Condition(condition) => {
+                let unpenalised = weighted(Glm::new(Arc::clone(&self.design), loss, 0.0)?)?;
+                let zeros = vec![0.0; unpenalised.latent_len()];
+                let start = self.start.as_ref().unwrap_or(&zeros);
+                let smoothness = unpenalised.loss_smoothness(Point::new(start, &self.y), ctx);
+                // L = smoothness + lambda r'' = condition * lambda, r'' at its largest.
+                let smoothness = smoothness.context("--condition: the loss knows no bound on its curvature here")?;
+                let share = condition - r.curvature().1;
+                ensure!(smoothness > 0.0 && smoothness.is_finite(), "--condition: L is {smoothness}, give --lambda");
+                ensure!(share > 0.0, "--condition {condition}: the penalty alone has {}, give more", r.curvature().1);
+                smoothness / share
+            }
+        };
+        let mut problem = weighted(Glm::new(Arc::clone(&self.design), loss, lambda)?)?;
+        if let Some(file) = &self.args.groups {
+            let groups = groups(file, self.design.columns())?;
+            let count = groups.iter().max().map_or(0, |&group| group as usize + 1);
+            problem = problem.grouped(vec![lambda; count], groups)?;
+        }
+        let (problem, x) = problem.penalised_by(r).wrt(self.args.wrt, self.y).context("--wrt")?;
+        Ok(Built { problem: Box::new(problem), x, lambda })
+    }
+}
+
+/// The group of each column; the numbers of the groups are 0, 1, 2, ... without a gap, so that each is in use.
+fn groups(file: &Path, columns: usize) -> anyhow::Result<Vec<u32>> {
+    let numbers = vector(file, "columns", columns)?;
+    let mut used = vec![false; columns];
+    for (position, &number) in numbers.iter().enumerate() {
+        ensure!(
+            number.fract() == 0.0 && number >= 0.0 && number < columns as f64,
+            "{}: entry {position} (from 0) is {number}, expected a group, an integer from 0 and below {columns}",
+            file.display()
+        );
+        used[number as usize] = true;
+    }
+    let count = used.iter().rposition(|&used| used).map_or(0, |last| last + 1);
+    if let Some(missing) = used[..count].iter().position(|&used| !used) {
+        return Err(anyhow!("{}: no column is in group {missing}, but one is in group {}", file.display(), count - 1));
+    }
+    Ok(numbers.into_iter().map(|number| number as u32).collect())
 }
 
 fn vector(file: &Path, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
     let vector = read_vector(file)?;
     ensure!(
         vector.len() == expected,
-        "{}: {} numbers, expected {expected}, one for each of the design's {what}",
+        "{}: {} numbers, expected {expected}, one for each of the {what}",
         file.display(),
         vector.len()
     );
     Ok(vector)
+}
+
+/// y, the numbers of it for each row, and the labels that stand for the classes.
+struct Targets {
+    y: Vec<f64>,
+    width: usize,
+    classes: Vec<f64>,
 }
 
 fn targets(
@@ -151,29 +227,70 @@ fn targets(
     design: &Design,
     labels: Option<Vec<f64>>,
     args: &ProblemArgs,
-) -> anyhow::Result<Vec<f64>> {
-    let logistic = matches!(name, ProblemName::Logistic);
-    ensure!(args.positive.is_none() || logistic, "--positive is for logistic labels, the problem is {name}");
+) -> anyhow::Result<Targets> {
+    let scalar = |y| Targets { y, width: 1, classes: Vec::new() };
+    let signed = matches!(name, ProblemName::Logistic | ProblemName::SquaredHinge);
+    let multinomial = matches!(name, ProblemName::Multinomial);
+    ensure!(args.positive.is_none() || signed, "--positive is for logistic and squared-hinge, the problem is {name}");
     if let Some(file) = &args.targets {
-        return vector(file, "rows", design.rows());
+        if !multinomial {
+            return Ok(scalar(vector(file, "rows", design.rows())?));
+        }
+        let (y, rows) = (read_vector(file)?, design.rows());
+        ensure!(
+            y.len() % rows == 0 && y.len() >= 2 * rows,
+            "{}: {} numbers, expected those of at least 2 classes for each of {rows} rows",
+            file.display(),
+            y.len()
+        );
+        return Ok(Targets { width: y.len() / rows, y, classes: Vec::new() });
     }
     let labels = labels.ok_or_else(|| anyhow!("{}: no labels in it: give --targets", path.display()))?;
+    if multinomial {
+        return classes(path, &labels);
+    }
     match args.positive {
         Some(positive) => {
             ensure!(labels.contains(&positive), "{}: no label is {positive} (--positive)", path.display());
-            Ok(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect())
+            Ok(scalar(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect()))
         }
         None => {
-            let other = labels.iter().position(|label| logistic && label.abs() != 1.0);
-            match other {
-                Some(row) => Err(anyhow!(
-                    "{}: the label of row {row} (from 0) is {}, logistic expects -1 and +1: \
+            let fits = |label: f64| match name {
+                ProblemName::Poisson => label >= 0.0,
+                _ => !signed || label.abs() == 1.0,
+            };
+            match labels.iter().position(|&label| !fits(label)) {
+                Some(row) if signed => Err(anyhow!(
+                    "{}: the label of row {row} (from 0) is {}, {name} expects -1 and +1: \
                      say which label is +1 by --positive, or give --targets",
                     path.display(),
                     labels[row]
                 )),
-                None => Ok(labels),
+                Some(row) => Err(anyhow!(
+                    "{}: the label of row {row} (from 0) is {}, {name} expects numbers at least 0, or give --targets",
+                    path.display(),
+                    labels[row]
+                )),
+                None => Ok(scalar(labels)),
             }
         }
     }
+}
+
+/// Labels that are classes, by many more of which than this a mistake is likelier than meant.
+const MAX_CLASSES: usize = 1000;
+
+fn classes(path: &Path, labels: &[f64]) -> anyhow::Result<Targets> {
+    let mut classes = labels.to_vec();
+    classes.sort_by(f64::total_cmp);
+    classes.dedup();
+    ensure!(
+        (2..=MAX_CLASSES).contains(&classes.len()),
+        "{}: {} different labels, multinomial expects 2 to {MAX_CLASSES} classes, or give --targets",
+        path.display(),
+        classes.len()
+    );
+    let class = |label: &f64| classes.partition_point(|class| class < label);
+    let y = Multinomial::new(classes.len())?.targets(&labels.iter().map(class).collect::<Vec<_>>());
+    Ok(Targets { y, width: classes.len(), classes })
 }

@@ -258,6 +258,7 @@ fn divergence_is_said_and_leaves_no_numbers() {
 #[test]
 fn a_solve_that_fails_leaves_its_reason_and_no_old_results() {
     let work = Workplace::new();
+    work.write("minus.txt", "1 -2 3").write("gap.txt", "1 1").write("below.txt", "0 -1").write("half.txt", "0 0.5");
     work.write("huge.svm", "1 1:1e200\n-2 2:1e160\n");
     let base = "gradient --problem ridge --lambda 1 --iterations 5 --output out";
     assert_eq!(work.run(&format!("{base} --design d.svm")).code, 0);
@@ -267,6 +268,26 @@ fn a_solve_that_fails_leaves_its_reason_and_no_old_results() {
     let report = work.report("out");
     assert_eq!(report["status"], "infinite-smoothness");
     assert_eq!(report["estimators"]["automatic"]["status"], "infinite-smoothness");
+}
+
+#[test]
+fn an_objective_without_a_minimum_is_said() {
+    let work = Workplace::new();
+    // Separable by the sign of the first column; and with each row under both labels.
+    work.write("apart.svm", "1 1:1 2:1\n1 1:2 2:-1\n-1 1:-1 2:2\n-1 1:-2 2:-1\n");
+    work.write("mixed.svm", "1 1:1 2:1\n-1 1:1 2:1\n1 1:2 2:-1\n-1 1:2 2:-1\n1 1:1 2:1\n");
+    let flags = "--problem logistic --lambda 0 --iterations 50 --output out";
+    let ran = work.run(&format!("gradient --design apart.svm {flags}"));
+    assert_eq!((ran.code, ran.stderr.lines().count()), (3, 1), "{}", ran.stderr);
+    let estimators = &work.report("out")["estimators"];
+    assert_eq!(
+        (&estimators["implicit"]["status"], &estimators["automatic"]["status"]),
+        (&"unbounded".into(), &"ok".into())
+    );
+    assert!(work.path("out/automatic.npy").exists() && !work.path("out/implicit.npy").exists());
+    assert_eq!(work.run(&format!("gradient --design mixed.svm {flags}")).code, 0);
+    let compared = work.run("compare --problem logistic --lambda 0 --iterations 5,10 --output c --design apart.svm");
+    assert_eq!((compared.code, compared.stderr.lines().count()), (3, 1), "{}", compared.stderr);
 }
 
 #[test]
@@ -317,6 +338,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
         .write("nan.txt", "1 nan 3")
         .write("d.csv", "1,2\n");
     work.write("bad.npz", b"PK\x03\x04 truncated").write("d.txt", SVM).write("none.svm", "");
+    work.write("minus.txt", "1 -2 3").write("gap.txt", "1 1").write("below.txt", "0 -1").write("half.txt", "0 0.5");
     work.write("huge.svm", "1 4294967295:1\n").write("zero.svm", "1 1:0\n");
     work.write("d.npy", {
         let mut bytes = Vec::new();
@@ -338,7 +360,27 @@ fn bad_input_is_one_line_and_exit_code_2() {
         (without("--lambda"), "--lambda"),
         (without("--iterations"), "--iterations"),
         (without("--output"), "--output"),
-        (replaced("--problem", "hinge"), "ridge, logistic or pnorm:P"),
+        (replaced("--problem", "hinge"), "squared-hinge, poisson or multinomial"),
+        (replaced("--problem", "huber:0"), "above 0"),
+        (replaced("--problem", "huber"), "huber:DELTA"),
+        (replaced("--problem", "poisson"), "at least 0"),
+        (with("--wrt z"), "targets, weights, regularisation or design"),
+        (replaced("--lambda", "0 --wrt regularisation"), "logarithm"),
+        (with("--penalty lasso"), "elastic:A,W"),
+        (with("--penalty elastic:2,1"), "share 2"),
+        (with("--penalty elastic:0.5,nan"), "NaN"),
+        (with("--weights short.txt"), "2 numbers, expected 3"),
+        (with("--weights minus.txt"), "row 1 (from 0) is -2"),
+        (with("--groups minus.txt"), "3 numbers, expected 2"),
+        (with("--groups below.txt"), "an integer from 0"),
+        (with("--groups half.txt"), "an integer from 0"),
+        (with("--groups gap.txt"), "no column is in group 0"),
+        (with("--solver lbfgs"), "automatic"),
+        (with("--solver newton --estimator automatic"), "automatic"),
+        (with("--solver lbfgs --estimator analytic --step 1"), "--step"),
+        (with("--momentum 0.5"), "nesterov and heavy-ball"),
+        (with("--solver nesterov --momentum 1"), "below 1"),
+        (with("--solver heavy-ball --restart"), "nesterov"),
         (replaced("--problem", "pnorm:1.5"), "1.5"),
         (replaced("--problem", "pnorm:x"), "x"),
         (replaced("--problem", "pnorm:NaN"), "NaN"),
