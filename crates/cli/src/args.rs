@@ -51,16 +51,20 @@ pub(crate) struct ReadArgs {
     /// Index of the first column in svmlight text; 1 if absent.
     #[arg(long, value_name = "0|1")]
     index_base: Option<Base>,
-    /// Number of columns of an svmlight file; the largest index if absent.
+    /// Number of columns; if absent, that of the file, or the largest index of svmlight text.
     #[arg(long, value_name = "M")]
     columns: Option<usize>,
     /// Where a CSV has its labels.
     #[arg(long, value_name = "WHERE")]
     label_column: Option<Labels>,
+    /// The most bytes that a file read here may hold after decompression. If absent, 64 GiB, and of a compressed file
+    /// 64 MiB and 100 for each compressed byte.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<u64>,
 }
 
 impl ReadArgs {
-    /// Whether nothing was said.
+    /// Whether nothing was said of what a file leaves open.
     pub(crate) fn are_absent(&self) -> bool {
         self.index_base.is_none() && self.columns.is_none() && self.label_column.is_none()
     }
@@ -70,6 +74,7 @@ impl ReadArgs {
             index_base: self.index_base.map_or(IndexBase::One, Into::into),
             columns: self.columns,
             label_column: self.label_column.map(Into::into),
+            max_bytes: self.max_bytes,
         }
     }
 }
@@ -77,7 +82,7 @@ impl ReadArgs {
 /// L(z, x) = sum_i phi((D z)_i, x_i) + lambda/2 ‖z‖²; x are the targets.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProblemArgs {
-    /// The targets x: a .npy or text file of n numbers, taken as they are. Without it, x are the design's labels.
+    /// The targets x: a .npy, .idx or text file of n numbers, taken as they are. Without it, x are the design's labels.
     #[arg(long, value_name = "FILE")]
     pub(crate) targets: Option<PathBuf>,
     /// For logistic labels that are not -1 and +1: this label is +1, all others are -1.
@@ -85,7 +90,7 @@ pub(crate) struct ProblemArgs {
     pub(crate) positive: Option<f64>,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
-    /// z_0: a .npy or text file of m numbers; 0 if absent.
+    /// z_0: a .npy, .idx or text file of m numbers; 0 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
 }
@@ -134,7 +139,7 @@ pub(crate) struct GradientArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) or the name of a
     /// shipped set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
@@ -162,7 +167,7 @@ pub(crate) struct CompareArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) or the name of a
     /// shipped set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
     pub(crate) design: PathBuf,

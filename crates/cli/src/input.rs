@@ -9,7 +9,7 @@ use danskin::design::Design;
 use danskin::prelude::{AssembleHessian, DenseCholesky, Glm, Logistic, Loss, Point, Squared};
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
-use danskin_data::{Dataset, Shipped, read_vector};
+use danskin_data::{Dataset, Shipped, read_vector_within};
 
 use crate::args::{ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
@@ -68,7 +68,7 @@ fn read_and_check(
     check_memory(&design)?;
     let x = targets(name, path, &design, labels, args)?;
     let initial = match &args.initial {
-        Some(file) => Some(vector(file, "columns", design.columns())?),
+        Some(file) => Some(vector(file, args, "columns", design.columns())?),
         None => None,
     };
     let factorises = choices.linear == LinearMethod::Dense && choices.estimators.contains(&EstimatorKind::Implicit);
@@ -134,8 +134,8 @@ fn build<L: Loss + Copy + 'static>(
     Ok((Box::new(Glm::new(Arc::clone(design), loss, lambda)?), lambda))
 }
 
-fn vector(file: &Path, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
-    let vector = read_vector(file)?;
+fn vector(file: &Path, args: &ProblemArgs, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
+    let vector = read_vector_within(file, args.reading.max_bytes)?;
     ensure!(
         vector.len() == expected,
         "{}: {} numbers, expected {expected}, one for each of the design's {what}",
@@ -155,7 +155,7 @@ fn targets(
     let logistic = matches!(name, ProblemName::Logistic);
     ensure!(args.positive.is_none() || logistic, "--positive is for logistic labels, the problem is {name}");
     if let Some(file) = &args.targets {
-        return vector(file, "rows", design.rows());
+        return vector(file, args, "rows", design.rows());
     }
     let labels = labels.ok_or_else(|| anyhow!("{}: no labels in it: give --targets", path.display()))?;
     match args.positive {

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 
-use ::csv::{ByteRecord, Position, Reader, ReaderBuilder, Terminator, Trim};
+use ::csv::{ByteRecord, ErrorKind, Position, Reader, ReaderBuilder, Terminator, Trim};
 use danskin_core::design::Design;
 
 use crate::error::{Fault, Place, ReadErrorKind};
@@ -37,7 +37,7 @@ pub(crate) fn read(input: impl Read, options: &ReadOptions) -> Result<Dataset, F
 
 /// Reads the next row that is not blank; the number of its line. Every line ends in a line feed.
 fn next_row(reader: &mut Reader<impl Read>, record: &mut ByteRecord) -> Result<Option<u64>, Fault> {
-    while reader.read_byte_record(record).map_err(io::Error::from)? {
+    while reader.read_byte_record(record).map_err(io_error)? {
         if record.iter().eq([b""]) {
             continue;
         }
@@ -48,6 +48,14 @@ fn next_row(reader: &mut Reader<impl Read>, record: &mut ByteRecord) -> Result<O
         return Ok(Some(begin.unwrap_or_else(|| reader.position().line() - 1)));
     }
     Ok(None)
+}
+
+/// The cause by itself, which says more than csv does of it.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn is_header(record: &ByteRecord) -> bool {

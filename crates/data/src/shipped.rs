@@ -86,8 +86,12 @@ impl Shipped {
     /// [`ReadError`] if the bytes in this crate were altered.
     pub fn load(&self) -> Result<Dataset, ReadError> {
         let path = Path::new(self.file);
-        let options =
-            ReadOptions { index_base: IndexBase::One, columns: Some(self.columns), label_column: self.label_column };
+        let options = ReadOptions {
+            index_base: IndexBase::One,
+            columns: Some(self.columns),
+            label_column: self.label_column,
+            max_bytes: None,
+        };
         load(Name::of(path), Cursor::new(self.bytes), &options).map_err(|fault| fault.in_file(path))
     }
 }

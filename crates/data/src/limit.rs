@@ -1,0 +1,158 @@
+//! How many bytes a file may hold once it is decompressed: a few could stand for more than there is memory.
+//!
+//! Unless [`crate::ReadOptions::max_bytes`] says more, a compressed file may hold [`FREE`] bytes and [`PER_BYTE`] more for
+//! each compressed one. Sparse text shrinks to a third or a tenth, a table of mostly zeros to a fiftieth, and a bomb to a
+//! thousandth at the least; what passes is read in a second or two, into a memory that the file's own size bounds. No file
+//! may hold more than [`MOST`], several times what a design of 2^32 entries takes.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
+
+use thiserror::Error;
+
+const FREE: u64 = 64 << 20;
+const PER_BYTE: u64 = 100;
+const MOST: u64 = 64 << 30;
+
+/// The most bytes of one file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    most: u64,
+    in_proportion: bool,
+}
+
+/// The content of [`io::Error`] where there are more bytes.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("more than {limit} bytes")]
+pub(crate) struct TooManyBytes {
+    pub(crate) limit: u64,
+    /// The bytes that these were compressed to, if they decide.
+    pub(crate) compressed: Option<u64>,
+}
+
+impl Limit {
+    pub(crate) fn new(max_bytes: Option<u64>) -> Self {
+        Self { most: max_bytes.unwrap_or(MOST), in_proportion: max_bytes.is_none() }
+    }
+
+    /// The limit of what is not compressed.
+    pub(crate) fn of_plain(self) -> Self {
+        Self { in_proportion: false, ..self }
+    }
+
+    /// That `bytes` may come from `compressed` ones.
+    fn check(self, bytes: u64, compressed: u64) -> Result<(), TooManyBytes> {
+        let proportion = FREE.saturating_add(PER_BYTE.saturating_mul(compressed));
+        let (limit, compressed) = match self {
+            Self { in_proportion: true, most } if proportion < most => (proportion, Some(compressed)),
+            Self { most, .. } => (most, None),
+        };
+        if bytes <= limit { Ok(()) } else { Err(TooManyBytes { limit, compressed }) }
+    }
+}
+
+/// A count that a reader shares with who wants to know it.
+pub(crate) type Count = Rc<Cell<u64>>;
+
+/// A reader that counts.
+pub(crate) struct Counted<R> {
+    inner: R,
+    count: Count,
+}
+
+impl<R> Counted<R> {
+    pub(crate) fn new(inner: R, count: Count) -> Self {
+        Self { inner, count }
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count.set(self.count.get() + amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_buffered(self, buffer)
+    }
+}
+
+/// A reader that fails where bytes go on beyond their limit.
+pub(crate) struct Limited<R> {
+    inner: R,
+    limit: Limit,
+    /// Bytes read here and by others that share the limit.
+    read: Count,
+    /// Those that they come from.
+    compressed: Count,
+}
+
+impl<R> Limited<R> {
+    pub(crate) fn new(inner: R, limit: Limit, read: Count, compressed: Count) -> Self {
+        Self { inner, limit, read, compressed }
+    }
+}
+
+impl<R: BufRead> BufRead for Limited<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let buffer = self.inner.fill_buf()?;
+        // Whole buffers are handed out, so that the check is one in thousands of bytes.
+        let read = self.read.get().saturating_add(buffer.len() as u64);
+        self.limit.check(read, self.compressed.get()).map_err(io::Error::other)?;
+        Ok(buffer)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.read.set(self.read.get() + amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: BufRead> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_buffered(self, buffer)
+    }
+}
+
+fn read_buffered(input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
+    let read = input.fill_buf()?.read(buffer)?;
+    input.consume(read);
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_overrides_the_proportion() {
+        let limit = |bytes: Option<u64>| move |read, compressed| Limit::new(bytes).check(read, compressed);
+        assert!(limit(None)(FREE + 500, 5).is_ok());
+        let error = limit(None)(FREE + 501, 5).unwrap_err();
+        assert_eq!((error.limit, error.compressed), (FREE + 500, Some(5)));
+        let error = limit(None)(MOST + 1, u64::MAX).unwrap_err();
+        assert_eq!((error.limit, error.compressed), (MOST, None));
+        assert!(limit(Some(MOST + 1))(MOST + 1, 0).is_ok());
+        assert_eq!(limit(Some(7))(8, 1000).unwrap_err().compressed, None);
+        assert!(Limit::new(None).of_plain().check(MOST, 0).is_ok());
+    }
+
+    #[test]
+    fn exactly_the_limit_passes() {
+        for (limit, passes) in [(5, true), (4, false), (0, false)] {
+            let (read, compressed) = (Count::default(), Count::default());
+            let limit = Limit::new(Some(limit));
+            let mut limited = Limited::new(&b"12345"[..], limit, Rc::clone(&read), compressed);
+            let outcome = limited.read_to_end(&mut Vec::new());
+            assert_eq!(outcome.is_ok(), passes);
+            assert_eq!(read.get(), if passes { 5 } else { 0 });
+        }
+    }
+}
