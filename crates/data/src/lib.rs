@@ -14,7 +14,8 @@
 //! [`ReadOptions::max_bytes`].
 //!
 //! [`read_vector`] and [`write_vector`] do the same for vectors, [`shipped()`] lists the data sets inside this crate
-//! and [`Summary`] describes a data set in numbers.
+//! and [`Summary`] describes a data set in numbers. With the feature `fetch`, `Fetcher` fetches files over HTTP, and `Cache`
+//! is the folder that holds them.
 //!
 //! ```
 //! use danskin_data::{Shipped, Summary};
@@ -26,8 +27,14 @@
 //! ```
 
 mod binary;
+#[cfg(feature = "fetch")]
+mod cache;
+#[cfg(feature = "fetch")]
+mod checksum;
 mod csv;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod idx;
 mod limit;
 mod mtx;
@@ -46,8 +53,14 @@ use std::path::Path;
 
 use danskin_core::design::Design;
 
+#[cfg(feature = "fetch")]
+pub use cache::{Cache, CacheError, Registered};
+#[cfg(feature = "fetch")]
+pub use checksum::{Checksum, NoChecksum};
 use error::Fault;
 pub use error::{Place, ReadError, ReadErrorKind};
+#[cfg(feature = "fetch")]
+pub use fetch::{FetchError, Fetched, Fetcher, Progress};
 use limit::Limit;
 use proportion::check_columns;
 pub use shipped::{Shipped, shipped};

@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn pointers_expand_to_columns() {
         assert_eq!(expand(&[0, 2, 2, 3], 3, 3).unwrap(), [0, 0, 2]);
-        assert_eq!(expand(&[0], 0, 0).unwrap(), []);
+        assert!(expand(&[0], 0, 0).unwrap().is_empty());
         for (pointers, wrong) in [([1, 2, 3], 0), ([0, 3, 2], 2), ([0, 4, 3], 1), ([0, 1, 2], 2)] {
             let error = expand(&pointers, 2, 3).unwrap_err();
             let ReadErrorKind::ColumnPointer { position, found, .. } = error else { panic!("{pointers:?}: {error}") };

@@ -143,5 +143,5 @@ fn an_empty_vector_is_written_and_read() {
     let files = Files::new();
     let mut array = Vec::new();
     write_vector(&mut array, &[]).unwrap();
-    assert_eq!(read_vector(&files.write("v.npy", &array)).unwrap(), []);
+    assert!(read_vector(&files.write("v.npy", &array)).unwrap().is_empty());
 }
