@@ -4,12 +4,13 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::problem::loss::Power;
 use danskin::solver::StepSize;
 use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, UnknownName};
-use danskin_data::{IndexBase, LabelColumn, ReadOptions};
+use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
 const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
     2 bad input, said in one line before any work; 3 an estimator that was asked for failed (the others are written, \
@@ -40,7 +41,7 @@ pub(crate) enum Command {
     /// Compare the errors and costs of the estimators over a number of iterations.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Compare(CompareArgs),
-    /// List the data sets shipped with danskin, or describe one or a file.
+    /// List the data sets shipped with danskin, describe one or a file, or fetch one.
     #[command(subcommand)]
     Data(DataCommand),
 }
@@ -139,8 +140,8 @@ pub(crate) struct GradientArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) or the name of a
-    /// shipped set.
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) the name of a
+    /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
     /// The penalty, at least 0.
@@ -167,8 +168,8 @@ pub(crate) struct CompareArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) or the name of a
-    /// shipped set.
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) the name of a
+    /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
     pub(crate) design: PathBuf,
     /// The penalty, at least 0.
@@ -199,10 +200,12 @@ impl CompareArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// List the data sets shipped with danskin.
+    /// List the data sets shipped with danskin, and those of the cache's registry.json.
     List,
     /// Rows, columns, entries, values and labels of a shipped set or a file.
     Show(ShowArgs),
+    /// Fetch a file over HTTP into the cache, from where --design and its like find it by its name.
+    Fetch(FetchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -212,6 +215,25 @@ pub(crate) struct ShowArgs {
     pub(crate) name: PathBuf,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FetchArgs {
+    /// A URL over http or https that ends in the name of a file, or the name of a set in the cache's registry.json.
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) what: String,
+    /// SHA-256 that the file of a URL must have, in hexadecimal digits.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Option<Checksum>,
+    /// Folder for the file; if absent, $DANSKIN_CACHE, $XDG_CACHE_HOME/danskin or ~/.cache/danskin.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// Give a connection up on which nothing happened for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How often to try without a byte more than before.
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) attempts: NonZeroU16,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -314,6 +336,12 @@ fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Res
 
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a finite number at least 0", |value| value >= 0.0)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    // A day is longer than any server takes, and short enough for every clock.
+    number(text, "a number of seconds from 0.001 to 86400", |value| (1e-3..=86400.0).contains(&value))
+        .map(Duration::from_secs_f64)
 }
 
 fn condition(text: &str) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 //! From the command line to a problem: files are read and checked before any work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, ensure};
@@ -9,7 +9,7 @@ use danskin::design::Design;
 use danskin::prelude::{AssembleHessian, DenseCholesky, Glm, Logistic, Loss, Point, Squared};
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
-use danskin_data::{Dataset, Shipped, read_vector_within};
+use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
 use crate::args::{ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
@@ -31,14 +31,42 @@ pub(crate) struct Input {
     pub(crate) instance: Instance,
 }
 
-/// A shipped set by its name, else a file.
+/// A shipped set by its name, else a file here or in the cache, else a registered set.
 pub(crate) fn read_design(name: &Path, args: &ReadArgs) -> anyhow::Result<Dataset> {
-    let Some(shipped) = name.to_str().and_then(Shipped::find) else {
-        return Ok(danskin_data::read(name, &args.options())?);
+    let known = |set, how| {
+        ensure!(args.are_absent(), "{set} is {how}: --index-base, --columns and --label-column are for files");
+        Ok(())
     };
-    let set = shipped.name;
-    ensure!(args.are_absent(), "{set} is shipped: --index-base, --columns and --label-column are for files");
-    Ok(shipped.load()?)
+    if let Some(shipped) = name.to_str().and_then(Shipped::find) {
+        known(shipped.name, "shipped")?;
+        return Ok(shipped.load()?);
+    }
+    let path = find_file(name);
+    if !path.exists()
+        && let Some((set, file)) = registered(name)?
+    {
+        known(&set.name, "registered")?;
+        return Ok(danskin_data::read(&file, &ReadOptions { max_bytes: args.max_bytes, ..set.options })?);
+    }
+    Ok(danskin_data::read(&path, &args.options())?)
+}
+
+/// The file called `name`: here, else in the cache, else it is missing here.
+fn find_file(name: &Path) -> PathBuf {
+    let fetched = || Cache::from_environment().ok()?.find(name.to_str()?);
+    if name.exists() { name.to_owned() } else { fetched().unwrap_or_else(|| name.to_owned()) }
+}
+
+/// The registered set called `name`, if there is one, and its file, which must be there.
+fn registered(name: &Path) -> anyhow::Result<Option<(Registered, PathBuf)>> {
+    // No set's name has a dot; what is wrong with a registry matters to nobody who names a file.
+    let (Some(name), Ok(cache)) = (name.to_str().filter(|name| !name.contains('.')), Cache::from_environment()) else {
+        return Ok(None);
+    };
+    let Some(set) = cache.registered()?.into_iter().find(|set| set.name == name) else { return Ok(None) };
+    let file = cache.find(set.file());
+    let file = file.with_context(|| format!("{name} is registered, but not there yet: danskin data fetch {name}"))?;
+    Ok(Some((set, file)))
 }
 
 /// Reads and checks everything that the command line names.
@@ -135,7 +163,7 @@ fn build<L: Loss + Copy + 'static>(
 }
 
 fn vector(file: &Path, args: &ProblemArgs, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
-    let vector = read_vector_within(file, args.reading.max_bytes)?;
+    let vector = read_vector_within(&find_file(file), args.reading.max_bytes)?;
     ensure!(
         vector.len() == expected,
         "{}: {} numbers, expected {expected}, one for each of the design's {what}",

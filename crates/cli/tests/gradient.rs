@@ -1,74 +1,10 @@
 //! `danskin gradient` as a program: files out, exit codes, and one line for whatever is wrong.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
-use danskin_data::read_vector;
-use serde_json::Value;
-use tempfile::TempDir;
-
-/// D = [[1, 2], [0, 3], [1, 0]], labels 1, -1, 1.
-const SVM: &str = "1 1:1 2:2\n-1 2:3\n1 1:1\n";
-
-struct Workplace {
-    dir: TempDir,
-}
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Workplace {
-    fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        fs::write(dir.path().join("d.svm"), SVM).unwrap();
-        Self { dir }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
-        fs::write(self.path(name), bytes).unwrap();
-        self
-    }
-
-    /// Runs `danskin` with the words of `arguments`.
-    fn run(&self, arguments: &str) -> Ran {
-        let mut command = Command::cargo_bin("danskin").unwrap();
-        let output = command.current_dir(self.dir.path()).args(arguments.split_whitespace()).output().unwrap();
-        Ran {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn vector(&self, name: &str) -> Vec<f64> {
-        read_vector(&self.path(name)).unwrap()
-    }
-
-    fn report(&self, folder: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path(folder).join("report.json")).unwrap()).unwrap()
-    }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-/// The largest difference of two vectors.
-fn apart(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-}
+use common::{Workplace, apart, names};
 
 const ALL: [&str; 5] = ["analytic.npy", "automatic.npy", "implicit.npy", "report.json", "z.npy"];
 
@@ -306,92 +242,6 @@ fn an_inexact_linear_solve_is_said() {
     let residual = implicit["linear"]["relative_residual"].as_f64().unwrap();
     assert_eq!(implicit["status"] == "inexact", residual > 0.0, "{implicit}");
     assert!(residual < 1e-15);
-}
-
-/// What is wrong with a command line, and a word of the one line that says so.
-#[test]
-fn bad_input_is_one_line_and_exit_code_2() {
-    let work = Workplace::new();
-    work.write("bad.svm", "1 1:1\n2 1:x\n")
-        .write("short.txt", "1 2")
-        .write("nan.txt", "1 nan 3")
-        .write("d.csv", "1,2\n");
-    work.write("bad.npz", b"PK\x03\x04 truncated").write("d.txt", SVM).write("none.svm", "");
-    work.write("huge.svm", "1 4294967295:1\n").write("zero.svm", "1 1:0\n");
-    work.write("d.npy", {
-        let mut bytes = Vec::new();
-        danskin_data::write_vector(&mut bytes, &[1.0, 2.0]).unwrap();
-        bytes
-    });
-    fs::create_dir(work.path("folder.svm")).unwrap();
-    let good = "--problem ridge --design d.svm --lambda 1 --iterations 3 --output out";
-    let with = |flag: &str| format!("{good} {flag}");
-    let without = |flag: &str| {
-        let words: Vec<_> = good.split(' ').collect();
-        let at = words.iter().position(|word| *word == flag).unwrap();
-        [&words[..at], &words[at + 2..]].concat().join(" ")
-    };
-    let replaced = |flag: &str, value: &str| format!("{} {flag} {value}", without(flag));
-    for (arguments, word) in [
-        (without("--problem"), "--problem"),
-        (without("--design"), "--design"),
-        (without("--lambda"), "--lambda"),
-        (without("--iterations"), "--iterations"),
-        (without("--output"), "--output"),
-        (replaced("--problem", "hinge"), "ridge, logistic or pnorm:P"),
-        (replaced("--problem", "pnorm:1.5"), "1.5"),
-        (replaced("--problem", "pnorm:x"), "x"),
-        (replaced("--problem", "pnorm:NaN"), "NaN"),
-        (replaced("--lambda", "-1"), "at least 0"),
-        (replaced("--lambda", "nan"), "at least 0"),
-        (replaced("--lambda", "inf"), "at least 0"),
-        (replaced("--iterations", "-3"), "--iterations"),
-        (replaced("--iterations", "1e3"), "1e3"),
-        (with("--condition 10"), "--condition"),
-        (with("--step 0"), "above 0"),
-        (with("--step -1"), "above 0"),
-        (with("--step nan"), "above 0"),
-        (with("--tolerance -1"), "at least 0"),
-        (with("--tolerance nan"), "at least 0"),
-        (with("--linear-tolerance nan"), "at least 0"),
-        (with("--threads 0"), "--threads"),
-        (with("--estimator magic"), "analytic, automatic or implicit"),
-        (with("--estimator analytic,"), "analytic, automatic or implicit"),
-        (with("--mode sideways"), "reverse or forward"),
-        (with("--linear-solver lu"), "auto, cg or dense"),
-        (with("--solver sgd"), "sgd"),
-        (with("--index-base 2"), "0, 1"),
-        (with("--index-base 0 --columns 2"), "2"),
-        (with("--columns 1"), "1 columns"),
-        (with("--frobnicate"), "--frobnicate"),
-        (with("--positive 1"), "logistic"),
-        (with("--targets short.txt"), "2 numbers, expected 3"),
-        (with("--targets nan.txt"), "nan.txt:1"),
-        (with("--targets missing.npy"), "missing.npy"),
-        (with("--initial short.npy"), "short.npy"),
-        (with("--initial nan.txt"), "nan.txt"),
-        (replaced("--design", "missing.svm"), "missing.svm"),
-        (replaced("--design", "folder.svm"), "directory"),
-        (replaced("--design", "bad.svm"), "bad.svm:2"),
-        (replaced("--design", "bad.npz"), "bad.npz"),
-        (replaced("--design", "d.txt"), ".svmlight"),
-        (replaced("--design", "d.npy"), "two dimensions"),
-        (replaced("--design", "d.csv"), "label"),
-        (replaced("--design", "none.svm"), "row"),
-        (replaced("--design", "unknown_set"), "unknown_set"),
-        (replaced("--design", "huge.svm"), "columns"),
-        (format!("{} --columns 7", replaced("--design", "digits")), "files"),
-        (format!("{} --condition 10", without("--lambda").replace("d.svm", "zero.svm")), "--condition"),
-    ] {
-        let ran = work.run(&format!("gradient {arguments}"));
-        assert_eq!(ran.code, 2, "{arguments}: {}", ran.stderr);
-        assert_eq!(ran.stderr.lines().count(), 1, "{arguments}: {}", ran.stderr);
-        assert!(ran.stderr.contains(word), "{arguments}: {}", ran.stderr);
-        assert_eq!(ran.stdout, "", "{arguments}");
-        assert!(!work.path("out").exists(), "{arguments}");
-    }
-    assert_eq!(work.run("frobnicate").code, 2);
-    assert_eq!(work.run("data").code, 2);
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl Fetcher {
             let path = path.to_owned();
             move |cause| FetchError::File { path, cause }
         };
+        let made = !folder.exists();
         fs::create_dir_all(folder).map_err(at(folder))?;
         if path.exists() {
             let (found, bytes) = Checksum::of_file(&path).map_err(at(&path))?;
@@ -176,6 +177,9 @@ impl Fetcher {
                 // What can be gone on with stays.
                 if sha256.is_none() || file.metadata().is_ok_and(|data| data.len() == 0) {
                     let _ = fs::remove_file(&part);
+                    if made {
+                        let _ = fs::remove_dir(folder);
+                    }
                 }
                 return Err(error.unwrap_or_else(|cause| FetchError::File { path: part, cause }));
             }

@@ -41,14 +41,17 @@ impl Limit {
         Self { in_proportion: false, ..self }
     }
 
-    /// That `bytes` may come from `compressed` ones.
-    fn check(self, bytes: u64, compressed: u64) -> Result<(), TooManyBytes> {
+    /// How many bytes may follow `read` ones, which come from `compressed` ones. At least one.
+    fn left(self, read: u64, compressed: u64) -> Result<u64, TooManyBytes> {
         let proportion = FREE.saturating_add(PER_BYTE.saturating_mul(compressed));
         let (limit, compressed) = match self {
             Self { in_proportion: true, most } if proportion < most => (proportion, Some(compressed)),
             Self { most, .. } => (most, None),
         };
-        if bytes <= limit { Ok(()) } else { Err(TooManyBytes { limit, compressed }) }
+        match limit.checked_sub(read) {
+            None | Some(0) => Err(TooManyBytes { limit, compressed }),
+            Some(left) => Ok(left),
+        }
     }
 }
 
@@ -103,10 +106,11 @@ impl<R> Limited<R> {
 impl<R: BufRead> BufRead for Limited<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let buffer = self.inner.fill_buf()?;
-        // Whole buffers are handed out, so that the check is one in thousands of bytes.
-        let read = self.read.get().saturating_add(buffer.len() as u64);
-        self.limit.check(read, self.compressed.get()).map_err(io::Error::other)?;
-        Ok(buffer)
+        if buffer.is_empty() {
+            return Ok(buffer);
+        }
+        let left = self.limit.left(self.read.get(), self.compressed.get()).map_err(io::Error::other)?;
+        Ok(&buffer[..usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()))])
     }
 
     fn consume(&mut self, amount: usize) {
@@ -133,26 +137,24 @@ mod tests {
 
     #[test]
     fn what_is_said_overrides_the_proportion() {
-        let limit = |bytes: Option<u64>| move |read, compressed| Limit::new(bytes).check(read, compressed);
-        assert!(limit(None)(FREE + 500, 5).is_ok());
-        let error = limit(None)(FREE + 501, 5).unwrap_err();
+        let left = |bytes: Option<u64>, read, compressed| Limit::new(bytes).left(read, compressed);
+        assert_eq!(left(None, FREE + 400, 5).unwrap(), 100);
+        let error = left(None, FREE + 500, 5).unwrap_err();
         assert_eq!((error.limit, error.compressed), (FREE + 500, Some(5)));
-        let error = limit(None)(MOST + 1, u64::MAX).unwrap_err();
+        let error = left(None, MOST, u64::MAX).unwrap_err();
         assert_eq!((error.limit, error.compressed), (MOST, None));
-        assert!(limit(Some(MOST + 1))(MOST + 1, 0).is_ok());
-        assert_eq!(limit(Some(7))(8, 1000).unwrap_err().compressed, None);
-        assert!(Limit::new(None).of_plain().check(MOST, 0).is_ok());
+        assert_eq!(left(Some(MOST + 1), MOST, 0).unwrap(), 1);
+        assert_eq!(left(Some(7), 7, 1000).unwrap_err().compressed, None);
+        assert_eq!(Limit::new(None).of_plain().left(0, 0).unwrap(), MOST);
     }
 
     #[test]
     fn exactly_the_limit_passes() {
-        for (limit, passes) in [(5, true), (4, false), (0, false)] {
+        for (most, passes) in [(6, true), (5, true), (4, false), (0, false)] {
             let (read, compressed) = (Count::default(), Count::default());
-            let limit = Limit::new(Some(limit));
-            let mut limited = Limited::new(&b"12345"[..], limit, Rc::clone(&read), compressed);
-            let outcome = limited.read_to_end(&mut Vec::new());
-            assert_eq!(outcome.is_ok(), passes);
-            assert_eq!(read.get(), if passes { 5 } else { 0 });
+            let mut limited = Limited::new(&b"12345"[..], Limit::new(Some(most)), Rc::clone(&read), compressed);
+            assert_eq!(limited.read_to_end(&mut Vec::new()).is_ok(), passes);
+            assert_eq!(read.get(), most.min(5));
         }
     }
 }
