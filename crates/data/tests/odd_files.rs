@@ -138,6 +138,7 @@ fn csv() {
         last,
         [
             (text("x,y\n1, 2 \r\n\r\n\"3\",4e0"), "2 x 1 dense: 0,0=1 1,0=3; labels [2.0, 4.0]"),
+            (text("# x,y\r\n1,2\n#\n3,4"), "2 x 1 dense: 0,0=1 1,0=3; labels [2.0, 4.0]"),
             (text("5\n6\n"), "2 x 0 dense:; labels [5.0, 6.0]"),
             (text("1,2\n3\n"), "f.csv:2: expected 2 fields as in the first row, found 1"),
             (text("1,2\n3,4,5\n"), "f.csv:2: expected 2 fields as in the first row, found 3"),
@@ -703,7 +704,7 @@ fn a_limit_that_is_said_holds_for_every_file() {
     check(
         ".csv.gz",
         absent,
-        [(gz(b"1,2\n3\n"), "f.csv.gz: expected at most 5 bytes, found more: if so many are meant, say so")],
+        [(gz(b"1,2\n3\n"), "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, say so")],
     );
     check(
         ".npz",
