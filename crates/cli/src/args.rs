@@ -140,7 +140,7 @@ pub(crate) struct GradientArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) the name of a
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
     /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
@@ -168,7 +168,7 @@ pub(crate) struct CompareArgs {
     /// The loss phi: ridge, logistic or pnorm:P with P >= 2.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz) the name of a
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
     /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
     pub(crate) design: PathBuf,

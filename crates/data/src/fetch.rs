@@ -75,7 +75,7 @@ pub enum FetchError {
         /// The status, 404 where there is no such file.
         status: u16,
     },
-    /// The host is not found, its certificate not trusted, or it redirects without end.
+    /// The server's certificate is not trusted, or it redirects without end.
     #[error("{url}: {cause}")]
     Request {
         /// What was asked for.
@@ -341,7 +341,8 @@ impl Download<'_> {
     fn failed(&self, error: ureq::Error) -> Ended {
         use ureq::Error::{ConnectionFailed, Io, Protocol, Timeout};
         match error {
-            Io(cause) => Ended::Broken(cause),
+            // Invalid data is a certificate that is not trusted.
+            Io(cause) if cause.kind() != io::ErrorKind::InvalidData => Ended::Broken(cause),
             error @ (Timeout(_) | Protocol(_) | ConnectionFailed) => Ended::Broken(io::Error::other(error)),
             error => Ended::Refused(FetchError::Request { url: self.url.to_owned(), cause: Box::new(error) }),
         }

@@ -1,9 +1,9 @@
 //! How many bytes a file may hold once it is decompressed: a few could stand for more than there is memory.
 //!
 //! Unless [`crate::ReadOptions::max_bytes`] says more, a compressed file may hold [`FREE`] bytes and [`PER_BYTE`] more for
-//! each compressed one. Sparse text shrinks to a third or a tenth, a table of mostly zeros to a fiftieth, and a bomb to a
-//! thousandth at the least; what passes is read in a second or two, into a memory that the file's own size bounds. No file
-//! may hold more than [`MOST`], several times what a design of 2^32 entries takes.
+//! each compressed one. Sparse text shrinks to a third or a tenth, a table of mostly zeros to a hundredth, and a bomb to a
+//! thousandth and less: of that, what passes is read in a second or two, into a memory that the file's own size bounds. No
+//! file may hold more than [`MOST`]: the text of some 5 10^9 entries, which take as much memory again.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
