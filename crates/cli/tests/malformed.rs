@@ -8,7 +8,12 @@ mod files;
 use std::fs;
 
 use common::{Workplace, apart, names};
-use files::{bz2, gz, npy, npy_i8, npz, sparse_npz, xz};
+use files::{bomb, bz2, f8, gz, npy, npy_i8, npz, sparse_npz, xz};
+
+/// An array of MNIST's format: unsigned bytes with these sizes.
+fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
+    files::idx(0x08, sizes, bytes)
+}
 
 /// That `danskin ARGUMENTS` is refused for a reason that has `word` in it, and changes no file.
 fn check_refused(work: &Workplace, arguments: &str, word: &str) {
@@ -21,18 +26,8 @@ fn check_refused(work: &Workplace, arguments: &str, word: &str) {
     assert_eq!(names(work.dir.path()), before, "{arguments}");
 }
 
-fn f8(numbers: &[f64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
 fn mtx(words: &str, lines: &str) -> Vec<u8> {
     format!("%%MatrixMarket matrix {words}\n{lines}").into_bytes()
-}
-
-/// An array of MNIST's format: unsigned bytes with these sizes.
-fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
-    let sizes_in_bytes = sizes.iter().flat_map(|size| size.to_be_bytes());
-    [0, 0, 8, sizes.len() as u8].into_iter().chain(sizes_in_bytes).chain(bytes.iter().copied()).collect()
 }
 
 #[test]
@@ -134,7 +129,6 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
 fn files_that_are_wrong() {
     let work = Workplace::new();
     let two = f8(&[1.0, 2.0]);
-    let bomb = |part: &str| gz(part.repeat((1 << 20) / part.len()).as_bytes()).repeat(80);
     let cut = gz(b"1 1:1\n1 1:2\n");
     let mut altered = xz(b"1 1:1\n1 1:2\n");
     // In the checksum of the index, after all of the text.
@@ -253,8 +247,8 @@ fn files_that_are_wrong() {
         ("w.svm.bz2", gz(b"1 1:1\n"), "", "cannot decompress bzip2 data"),
         ("w.svm.xz", altered, "", "cannot decompress xz data"),
         ("w.svm.xz", b"".to_vec(), "", "cannot decompress xz data"),
-        ("w.csv.gz", bomb("0,0,0,0\n"), "--label-column last", "compressed ones, found more"),
-        ("w.svm.gz", bomb("1 1:1\n"), "", "compressed ones, found more: if so many are meant, say so"),
+        ("w.csv.gz", bomb("0,0,0,0\n", gz), "--label-column last", "compressed ones, found more"),
+        ("w.svm.gz", bomb("1 1:1\n", gz), "", "compressed ones, found more: if so many are meant, say so"),
         ("w.svm.gz", gz(b"1 1:1\n1 1:1\n"), "--max-bytes 11", "w.svm.gz:2: expected at most 11 bytes, found more"),
     ] {
         work.write(name, bytes);
@@ -280,7 +274,7 @@ fn vectors_that_are_wrong() {
         ("--initial", "x.npy", npy("'<f8'", "(999999999999,)", &f8(&[1.0])), "expected 999999999999 element(s)"),
         ("--targets", "x-ubyte", idx(&[2, 2], &[1, 2, 3, 4]), "expected one dimension, row or column"),
         ("--initial", "x-ubyte.gz", gz(&idx(&[4], &[1, 2, 3])), "expected 4 element(s) as its header says, found 3"),
-        ("--targets", "x.gz", gz("1\n".repeat(1 << 19).as_bytes()).repeat(80), "compressed ones, found more"),
+        ("--targets", "x.gz", bomb("1\n", gz), "compressed ones, found more"),
     ] {
         work.write(name, bytes);
         let arguments =

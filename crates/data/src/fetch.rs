@@ -131,6 +131,12 @@ enum Ended {
     Refused(FetchError),
 }
 
+impl From<FetchError> for Ended {
+    fn from(error: FetchError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 impl Fetcher {
     /// Fetches `url` into `folder`, which is made if missing, and tells `progress` how far it has come.
     ///
@@ -156,11 +162,9 @@ impl Fetcher {
         };
         let made = !folder.exists();
         fs::create_dir_all(folder).map_err(at(folder))?;
-        if path.exists() {
-            let (found, bytes) = Checksum::of_file(&path).map_err(at(&path))?;
-            if sha256.is_none_or(|expected| *expected == found) {
-                return Ok(Fetched { path, sha256: found, bytes, was_there: true });
-            }
+        let there = || right_file(&path, sha256).map_err(at(&path));
+        if let Some(fetched) = there()? {
+            return Ok(fetched);
         }
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&part).map_err(at(&part))?;
@@ -169,63 +173,59 @@ impl Fetcher {
             // Where files cannot be locked, the checksum finds what two writers spoil.
             Err(TryLockError::Error(_)) | Ok(()) => {}
         }
-        let mut download = Download { url, file: &file, is_known: sha256.is_some(), validator: None, resumed: false };
+        // What was opened may be what another program has finished and renamed since.
+        if let Some(fetched) = there()? {
+            let _ = fs::remove_file(&part);
+            return Ok(fetched);
+        }
+        let mut download =
+            Download { url, part: &part, file: &file, is_known: sha256.is_some(), validator: None, resumed: false };
         let received = self.receive(&mut download, sha256, progress);
-        let (found, bytes) = match received {
-            Ok(whole) => whole,
-            Err(error) => {
-                // What can be gone on with stays.
-                if sha256.is_none() || file.metadata().is_ok_and(|data| data.len() == 0) {
-                    let _ = fs::remove_file(&part);
-                    if made {
-                        let _ = fs::remove_dir(folder);
-                    }
-                }
-                return Err(error.unwrap_or_else(|cause| FetchError::File { path: part, cause }));
+        // What can be gone on with stays.
+        if received.is_err() && (sha256.is_none() || file.metadata().is_ok_and(|data| data.len() == 0)) {
+            let _ = fs::remove_file(&part);
+            if made {
+                let _ = fs::remove_dir(folder);
             }
-        };
+        }
+        let (found, bytes) = received?;
         fs::rename(&part, &path).map_err(at(&path))?;
         Ok(Fetched { path, sha256: found, bytes, was_there: false })
     }
 
-    /// Receives all of a file, and its checksum; an error by itself is one of the file here.
+    /// Receives all of a file; its checksum and size.
     fn receive(
         &self,
         download: &mut Download<'_>,
         sha256: Option<&Checksum>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Checksum, u64), Result<FetchError, io::Error>> {
+    ) -> Result<(Checksum, u64), FetchError> {
         let (mut most, mut in_vain, mut once_more) = (0, 0, false);
         loop {
-            let ended = download.attempt(self.stall, progress).map_err(Err)?;
-            let bytes = download.file.metadata().map_err(Err)?.len();
-            match ended {
+            let cause = match download.attempt(self.stall, progress) {
                 Ok(()) => {
-                    let (found, bytes) = Checksum::of(download.file).map_err(Err)?;
-                    match sha256 {
-                        Some(expected) if *expected != found => {
-                            download.file.set_len(0).map_err(Err)?;
-                            if once_more || !download.resumed {
-                                let (url, expected) = (download.url.to_owned(), *expected);
-                                return Err(Ok(FetchError::Checksum { url, expected, found, bytes }));
-                            }
-                            // Its parts may belong to different files: once more, in one piece.
-                            (download.validator, download.is_known, once_more) = (None, false, true);
-                        }
-                        _ => return Ok((found, bytes)),
+                    let (found, bytes) = Checksum::of(download.file).map_err(|cause| download.local(cause))?;
+                    let Some(expected) = sha256.copied().filter(|expected| *expected != found) else {
+                        return Ok((found, bytes));
+                    };
+                    download.truncate(0)?;
+                    if once_more || !download.resumed {
+                        return Err(FetchError::Checksum { url: download.url.to_owned(), expected, found, bytes });
                     }
+                    // Its parts may belong to different files: once more, in one piece.
+                    (download.validator, download.is_known, once_more) = (None, false, true);
+                    continue;
                 }
-                Err(Ended::Refused(error)) => return Err(Ok(error)),
-                Err(Ended::Broken(cause)) => {
-                    in_vain = if bytes > most { 1 } else { in_vain + 1 };
-                    most = most.max(bytes);
-                    if in_vain >= self.attempts {
-                        let url = download.url.to_owned();
-                        return Err(Ok(FetchError::GivenUp { url, received: bytes, attempts: in_vain, cause }));
-                    }
-                    std::thread::sleep(self.pause * (1 << (in_vain - 1).min(4)));
-                }
+                Err(Ended::Refused(error)) => return Err(error),
+                Err(Ended::Broken(cause)) => cause,
+            };
+            let received = download.length()?;
+            in_vain = if received > most { 1 } else { in_vain + 1 };
+            most = most.max(received);
+            if in_vain >= self.attempts {
+                return Err(FetchError::GivenUp { url: download.url.to_owned(), received, attempts: in_vain, cause });
             }
+            std::thread::sleep(self.pause * (1 << (in_vain - 1).min(4)));
         }
     }
 }
@@ -233,6 +233,7 @@ impl Fetcher {
 /// A file on its way.
 struct Download<'a> {
     url: &'a str,
+    part: &'a Path,
     file: &'a File,
     /// Whether a checksum will tell if what an earlier run left belongs to it.
     is_known: bool,
@@ -243,16 +244,29 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Asks for what is missing and receives as much of it as comes. The outer error is one of the file here.
-    fn attempt(&mut self, stall: Duration, progress: &mut dyn FnMut(Progress)) -> io::Result<Result<(), Ended>> {
+    /// That something is wrong with the file here.
+    fn local(&self, cause: io::Error) -> FetchError {
+        FetchError::File { path: self.part.to_owned(), cause }
+    }
+
+    fn length(&self) -> Result<u64, FetchError> {
+        Ok(self.file.metadata().map_err(|cause| self.local(cause))?.len())
+    }
+
+    /// Keeps the first `length` bytes; the next one is written after them.
+    fn truncate(&self, length: u64) -> Result<(), FetchError> {
+        let mut file = self.file;
+        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length)));
+        cut.map(|_| ()).map_err(|cause| self.local(cause))
+    }
+
+    /// Asks for what is missing and receives as much of it as comes.
+    fn attempt(&mut self, stall: Duration, progress: &mut dyn FnMut(Progress)) -> Result<(), Ended> {
         if !self.is_known && self.validator.is_none() {
-            self.file.set_len(0)?;
+            self.truncate(0)?;
         }
-        let start = self.file.metadata()?.len();
-        let response = match self.request(start, stall) {
-            Ok(response) => response,
-            Err(error) => return Ok(Err(self.failed(error))),
-        };
+        let start = self.length()?;
+        let response = self.request(start, stall).map_err(|error| self.failed(error))?;
         let range = text(&response, header::CONTENT_RANGE).and_then(Range::parse);
         let (start, total) = match (response.status(), range) {
             (StatusCode::OK, _) => (0, number(&response, header::CONTENT_LENGTH)),
@@ -262,18 +276,19 @@ impl Download<'_> {
             (StatusCode::RANGE_NOT_SATISFIABLE, Some(Range { total: Some(total), .. }))
                 if total == start && start > 0 =>
             {
-                return Ok(Ok(()));
+                self.resumed = true;
+                return Ok(());
             }
             (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, _) if start > 0 => {
-                self.file.set_len(0)?;
-                return Ok(Err(broken("the server answered with another range than it was asked for")));
+                self.truncate(0)?;
+                return Err(broken("the server answered with another range than it was asked for"));
             }
             (status, _) if is_passing(status) => {
-                return Ok(Err(Ended::Broken(io::Error::other(format!("the server answered {}", status.as_u16())))));
+                return Err(Ended::Broken(io::Error::other(format!("the server answered {}", status.as_u16()))));
             }
             (status, _) => {
                 let (url, status) = (self.url.to_owned(), status.as_u16());
-                return Ok(Err(Ended::Refused(FetchError::Status { url, status })));
+                return Err(Ended::Refused(FetchError::Status { url, status }));
             }
         };
         self.resumed = start > 0;
@@ -282,9 +297,7 @@ impl Download<'_> {
             .filter(|tag| !tag.starts_with("W/"))
             .or_else(|| text(&response, header::LAST_MODIFIED))
             .map(str::to_owned);
-        self.file.set_len(start)?;
-        let mut file = self.file;
-        file.seek(SeekFrom::Start(start))?;
+        self.truncate(start)?;
         self.copy(response, Progress { received: start, total }, progress)
     }
 
@@ -316,7 +329,7 @@ impl Download<'_> {
         response: Response<Body>,
         mut so_far: Progress,
         progress: &mut dyn FnMut(Progress),
-    ) -> io::Result<Result<(), Ended>> {
+    ) -> Result<(), Ended> {
         let (mut body, mut file) = (response.into_body().into_reader(), self.file);
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -324,17 +337,17 @@ impl Download<'_> {
             match body.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(read) => {
-                    file.write_all(&buffer[..read])?;
+                    file.write_all(&buffer[..read]).map_err(|cause| self.local(cause))?;
                     so_far.received += read as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Ok(Err(Ended::Broken(error))),
+                Err(error) => return Err(Ended::Broken(error)),
             }
         }
-        Ok(match so_far.total {
+        match so_far.total {
             Some(total) if so_far.received < total => Err(broken("the connection ended before the file")),
             _ => Ok(()),
-        })
+        }
     }
 
     /// Whether a request that failed may be made again.
@@ -347,6 +360,16 @@ impl Download<'_> {
             error => Ended::Refused(FetchError::Request { url: self.url.to_owned(), cause: Box::new(error) }),
         }
     }
+}
+
+/// The file at `path`, if it is there and nothing is known against it.
+fn right_file(path: &Path, sha256: Option<&Checksum>) -> io::Result<Option<Fetched>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let (found, bytes) = Checksum::of_file(path)?;
+    let is_right = sha256.is_none_or(|expected| *expected == found);
+    Ok(is_right.then(|| Fetched { path: path.to_owned(), sha256: found, bytes, was_there: true }))
 }
 
 fn broken(why: &'static str) -> Ended {

@@ -17,7 +17,7 @@ use std::io::BufRead;
 
 use danskin_core::design::{Design, DesignError};
 
-use crate::error::{Fault, ReadErrorKind, excerpt};
+use crate::error::{Fault, Place, ReadErrorKind, excerpt};
 use crate::proportion::check_rows;
 use crate::text::{Line, Lines, digits, finite, words};
 
@@ -239,7 +239,7 @@ impl Entries {
         let (first, second) = (places.next()?, places.next()?);
         let (row, column, _) = self.entries[second];
         let kind = ReadErrorKind::DuplicateEntry { row: row + 1, column: column + 1, first: self.line(first) };
-        Some(kind.at(crate::error::Place::Line { line: self.line(second) }))
+        Some(kind.at(Place::Line { line: self.line(second) }))
     }
 }
 

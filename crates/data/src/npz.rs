@@ -12,6 +12,7 @@
 //! Sizes and indices are signed integers of 32 or 64 bits. Indices may be unsorted. Two values in one place are
 //! refused, though SciPy would add them.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Read, Seek};
 use std::rc::Rc;
 
@@ -133,7 +134,7 @@ struct Archive<R> {
 impl<R: Read + Seek> Archive<R> {
     fn open(input: R, limit: Limit, size: u64) -> Result<Self, Fault> {
         let zip = ZipArchive::new(input).map_err(io::Error::from)?;
-        Ok(Self { zip, limit, read: Count::default(), size: Count::new(size.into()) })
+        Ok(Self { zip, limit, read: Count::default(), size: Rc::new(Cell::new(size)) })
     }
 
     fn contains(&self, name: &str) -> bool {

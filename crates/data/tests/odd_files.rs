@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{Cursor, Write};
 
-use common::{Files, bz2, gz, npy, npy_i8, npz, sparse_npz, xz};
+use common::{Files, bomb, bz2, f8, gz, idx, npy, npy_i8, npz, sparse_npz, xz};
 use danskin_data::{IndexBase, LabelColumn, ReadOptions, read_vector, read_vector_within};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -21,10 +21,6 @@ fn check<const N: usize>(ending: &str, options: ReadOptions, table: [(Vec<u8>, &
 
 fn text(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
-}
-
-fn f8(numbers: &[f64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 #[test]
@@ -565,14 +561,6 @@ fn mtx_lines_may_be_wrong() {
     }
 }
 
-/// An idx file: type, sizes, elements.
-fn idx(element: u8, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, element, sizes.len() as u8];
-    bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
-    bytes.extend(elements);
-    bytes
-}
-
 #[test]
 fn idx_of_every_type_and_shape() {
     let be = |values: [f64; 2]| values.map(f64::to_be_bytes).concat();
@@ -628,11 +616,6 @@ fn idx_of_every_type_and_shape() {
         ],
     );
     check("-images-idx3-ubyte.gz", ReadOptions::default(), [(gz(&idx(0x08, &[1, 1, 1], &[7])), "1 x 1 dense: 0,0=7")]);
-}
-
-/// `part` so often that 80 MiB come of it, compressed in pieces by `compress`: much more than the pieces account for.
-fn bomb(part: &str, compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    compress(part.repeat((1 << 20) / part.len()).as_bytes()).repeat(80)
 }
 
 #[test]
