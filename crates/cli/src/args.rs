@@ -1,14 +1,16 @@
 //! The command line.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::prelude::{Huber, Momentum, Power, SmoothElastic, StepSize, Wrt};
 use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, SolverKind, UnknownName};
-use danskin_data::{IndexBase, LabelColumn, ReadOptions};
+use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
 use crate::failure::Failure;
 
@@ -44,7 +46,7 @@ pub(crate) enum Command {
     /// Compare the errors and costs of the estimators over a number of iterations.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Compare(CompareArgs),
-    /// List the data sets shipped with danskin, or describe one or a file.
+    /// List the data sets shipped with danskin, describe one or a file, or fetch one.
     #[command(subcommand)]
     Data(DataCommand),
 }
@@ -55,25 +57,30 @@ pub(crate) struct ReadArgs {
     /// Index of the first column in svmlight text; 1 if absent.
     #[arg(long, value_name = "0|1")]
     index_base: Option<Base>,
-    /// Number of columns of an svmlight file; the largest index if absent.
+    /// Number of columns; if absent, that of the file, or the largest index of svmlight text.
     #[arg(long, value_name = "M")]
     columns: Option<usize>,
     /// Where a CSV has its labels.
     #[arg(long, value_name = "WHERE")]
     label_column: Option<Labels>,
+    /// The most bytes that a file read here may hold after decompression. If absent, 64 GiB, and of a compressed file
+    /// 64 MiB and 100 for each compressed byte.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<u64>,
 }
 
 impl ReadArgs {
-    /// Whether nothing was said.
+    /// Whether nothing was said of what a file leaves open.
     pub(crate) fn are_absent(&self) -> bool {
         self.index_base.is_none() && self.columns.is_none() && self.label_column.is_none()
     }
 
     pub(crate) fn options(&self) -> ReadOptions {
         ReadOptions {
-            index_base: self.index_base.map_or(IndexBase::One, Into::into),
+            index_base: self.index_base.map(Into::into),
             columns: self.columns,
             label_column: self.label_column.map(Into::into),
+            max_bytes: self.max_bytes,
         }
     }
 }
@@ -84,7 +91,7 @@ pub(crate) struct ProblemArgs {
     /// The piece that is x: targets (y), weights (w), regularisation (log lambda) or design (the stored entries of D).
     #[arg(long, value_name = "PIECE", default_value = "targets", value_parser = wrt)]
     pub(crate) wrt: Wrt,
-    /// The targets y: a .npy or text file of n numbers (n times the classes for multinomial), taken as they are. Without
+    /// The targets y: a .npy, .idx or text file of n numbers (n times the classes for multinomial), taken as they are. Without
     /// it, y are the design's labels.
     #[arg(long, value_name = "FILE")]
     pub(crate) targets: Option<PathBuf>,
@@ -102,7 +109,7 @@ pub(crate) struct ProblemArgs {
     pub(crate) positive: Option<f64>,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
-    /// z_0: a .npy or text file of m numbers (m times the classes for multinomial, column by column of D); 0 if absent.
+    /// z_0: a .npy, .idx or text file of m numbers (m times the classes for multinomial, column by column of D); 0 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
 }
@@ -179,8 +186,8 @@ pub(crate) struct GradientArgs {
     /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
-    /// shipped set.
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
+    /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
     /// The penalty, at least 0.
@@ -207,8 +214,8 @@ pub(crate) struct CompareArgs {
     /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
-    /// The design D: a file (.svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz) or the name of a
-    /// shipped set.
+    /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
+    /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
     pub(crate) design: PathBuf,
     /// The penalty, at least 0.
@@ -239,10 +246,12 @@ impl CompareArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// List the data sets shipped with danskin.
+    /// List the data sets shipped with danskin, and those of the cache's registry.json.
     List,
     /// Rows, columns, entries, values and labels of a shipped set or a file.
     Show(ShowArgs),
+    /// Fetch a file over HTTP into the cache, from where --design and its like find it by its name.
+    Fetch(FetchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -252,6 +261,25 @@ pub(crate) struct ShowArgs {
     pub(crate) name: PathBuf,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FetchArgs {
+    /// A URL over http or https that ends in the name of a file, or the name of a set in the cache's registry.json.
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) what: String,
+    /// SHA-256 that the file of a URL must have, in hexadecimal digits.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Option<Checksum>,
+    /// Folder for the file; if absent, $DANSKIN_CACHE, $XDG_CACHE_HOME/danskin or ~/.cache/danskin.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// Give a connection up on which nothing happened for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How often to try without a byte more than before.
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) attempts: NonZeroU16,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -388,6 +416,12 @@ fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Res
 
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a finite number at least 0", |value| value >= 0.0)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    // A day is longer than any server takes, and short enough for every clock.
+    number(text, "a number of seconds from 0.001 to 86400", |value| (1e-3..=86400.0).contains(&value))
+        .map(Duration::from_secs_f64)
 }
 
 fn condition(text: &str) -> Result<f64, String> {

@@ -4,25 +4,59 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, anyhow, ensure};
 use danskin_bench::table::aligned;
-use danskin_data::{Distinct, LabelSummary, Shipped, Summary, shipped};
+use danskin_data::{Cache, Distinct, FetchError, Fetcher, LabelSummary, Registered, Shipped, Summary, shipped};
 
-use crate::args::{DataCommand, ShowArgs};
+use crate::args::{DataCommand, FetchArgs, ShowArgs};
 use crate::failure::Failure;
 use crate::input::read_design;
 use crate::output::print;
+use crate::progress;
 
-pub(crate) fn run(command: &DataCommand) -> Result<ExitCode, Failure> {
+pub(crate) fn run(command: &DataCommand, quiet: bool) -> Result<ExitCode, Failure> {
     match command {
         DataCommand::List => list(),
         DataCommand::Show(args) => show(args),
+        DataCommand::Fetch(args) => fetch(args, quiet),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn fetch(args: &FetchArgs, quiet: bool) -> Result<(), Failure> {
+    let folder = || args.to.clone().map_or_else(|| Ok(Cache::from_environment()?.folder().to_owned()), Ok);
+    let fetcher = Fetcher { stall: args.timeout, attempts: args.attempts.get().into(), ..Fetcher::default() };
+    let mut progress = progress::download(quiet);
+    let fetched = if args.what.contains("://") {
+        fetcher.fetch(&args.what, args.sha256.as_ref(), &folder().map_err(Failure::Input)?, &mut progress)
+    } else {
+        let set = registered(&args.what).map_err(Failure::Input)?;
+        if args.sha256.is_some() {
+            return Err(Failure::Input(anyhow!("{}: registered with its sha256: --sha256 is for a URL", set.name)));
+        }
+        set.fetch(&fetcher, &folder().map_err(Failure::Input)?, &mut progress)
+    };
+    drop(progress);
+    let fetched = fetched.map_err(|error| match error {
+        FetchError::File { .. } => Failure::Output(error.into()),
+        _ => Failure::Input(error.into()),
+    })?;
+    let found = if fetched.was_there { ", there already" } else { "" };
+    print(&format!("{}: {} bytes{found}\nsha256 {}\n", fetched.path.display(), fetched.bytes, fetched.sha256))
+}
+
+/// The registered set called `name`.
+fn registered(name: &str) -> anyhow::Result<Registered> {
+    ensure!(Shipped::find(name).is_none(), "{name} is shipped with danskin: there is nothing to fetch");
+    let cache = Cache::from_environment()?;
+    cache.registered()?.into_iter().find(|set| set.name == name).with_context(|| {
+        format!("{name}: expected a URL or the name of a set in {}", cache.folder().join("registry.json").display())
+    })
+}
+
 fn list() -> Result<(), Failure> {
     let header = ["name", "rows", "columns", "entries", "what"].map(str::to_owned).to_vec();
-    let rows = shipped().iter().map(|set| {
+    let shipped = shipped().iter().map(|set| {
         vec![
             set.name.to_owned(),
             set.rows.to_string(),
@@ -31,7 +65,17 @@ fn list() -> Result<(), Failure> {
             set.description.to_owned(),
         ]
     });
-    print(&aligned(header, rows.collect(), &[0, 4]))
+    let cache = Cache::from_environment().ok();
+    let sets = cache.as_ref().map_or_else(|| Ok(Vec::new()), Cache::registered);
+    let sets = sets.map_err(|error| Failure::Input(error.into()))?;
+    let registered = sets.into_iter().map(|set| {
+        let is_there = cache.as_ref().is_some_and(|cache| cache.find(set.file()).is_some());
+        let state = if is_there { "fetched" } else { "not fetched" };
+        let what = if set.description.is_empty() { set.url } else { set.description };
+        let unknown = || "-".to_owned();
+        vec![set.name, unknown(), unknown(), unknown(), format!("{what} ({state})")]
+    });
+    print(&aligned(header, shipped.chain(registered).collect(), &[0, 4]))
 }
 
 fn show(args: &ShowArgs) -> Result<(), Failure> {

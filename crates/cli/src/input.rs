@@ -1,6 +1,6 @@
 //! From the command line to a problem: files are read and checked before any work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, ensure};
@@ -11,7 +11,7 @@ use danskin::prelude::{
 };
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
-use danskin_data::{Dataset, Shipped, read_vector};
+use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
 use crate::args::{PenaltyName, ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
@@ -33,14 +33,42 @@ pub(crate) struct Input {
     pub(crate) instance: Instance,
 }
 
-/// A shipped set by its name, else a file.
+/// A shipped set by its name, else a file here or in the cache, else a registered set.
 pub(crate) fn read_design(name: &Path, args: &ReadArgs) -> anyhow::Result<Dataset> {
-    let Some(shipped) = name.to_str().and_then(Shipped::find) else {
-        return Ok(danskin_data::read(name, &args.options())?);
+    let known = |set, how| {
+        ensure!(args.are_absent(), "{set} is {how}: --index-base, --columns and --label-column are for files");
+        Ok(())
     };
-    let set = shipped.name;
-    ensure!(args.are_absent(), "{set} is shipped: --index-base, --columns and --label-column are for files");
-    Ok(shipped.load()?)
+    if let Some(shipped) = name.to_str().and_then(Shipped::find) {
+        known(shipped.name, "shipped")?;
+        return Ok(shipped.load()?);
+    }
+    let path = find_file(name);
+    if !path.exists()
+        && let Some((set, file)) = registered(name)?
+    {
+        known(&set.name, "registered")?;
+        return Ok(danskin_data::read(&file, &ReadOptions { max_bytes: args.max_bytes, ..set.options })?);
+    }
+    Ok(danskin_data::read(&path, &args.options())?)
+}
+
+/// The file called `name`: here, else in the cache, else it is missing here.
+fn find_file(name: &Path) -> PathBuf {
+    let fetched = || Cache::from_environment().ok()?.find(name.to_str()?);
+    if name.exists() { name.to_owned() } else { fetched().unwrap_or_else(|| name.to_owned()) }
+}
+
+/// The registered set called `name`, if there is one, and its file, which must be there.
+fn registered(name: &Path) -> anyhow::Result<Option<(Registered, PathBuf)>> {
+    // No set's name has a dot; what is wrong with a registry matters to nobody who names a file.
+    let (Some(name), Ok(cache)) = (name.to_str().filter(|name| !name.contains('.')), Cache::from_environment()) else {
+        return Ok(None);
+    };
+    let Some(set) = cache.registered()?.into_iter().find(|set| set.name == name) else { return Ok(None) };
+    let file = cache.find(set.file());
+    let file = file.with_context(|| format!("{name} is registered, but not there yet: danskin data fetch {name}"))?;
+    Ok(Some((set, file)))
 }
 
 /// Reads and checks everything that the command line names.
@@ -70,8 +98,9 @@ fn read_and_check(
     check_memory(&design)?;
     let Targets { y, width, classes } = targets(name, path, &design, labels, args)?;
     let latent = design.columns() * width;
+    let what = if width == 1 { "design's columns" } else { "design's columns and classes" };
     let initial = match &args.initial {
-        Some(file) => Some(vector(file, "entries of z", latent)?),
+        Some(file) => Some(vector(file, args, what, latent)?),
         None => None,
     };
     let factorises = choices.linear == LinearMethod::Dense && choices.estimators.contains(&EstimatorKind::Implicit);
@@ -151,7 +180,7 @@ impl Parts<'_> {
         R: danskin::problem::penalty::Penalty + 'static,
     {
         let weights = match &self.args.weights {
-            Some(file) => Some((file, vector(file, "rows", self.design.rows())?)),
+            Some(file) => Some((file, vector(file, self.args, "design's rows", self.design.rows())?)),
             None => None,
         };
         let weighted = |problem: Glm<L>| match &weights {
@@ -175,7 +204,7 @@ impl Parts<'_> {
         };
         let mut problem = weighted(Glm::new(Arc::clone(&self.design), loss, lambda)?)?;
         if let Some(file) = &self.args.groups {
-            let groups = groups(file, self.design.columns())?;
+            let groups = groups(file, self.args, self.design.columns())?;
             let count = groups.iter().max().map_or(0, |&group| group as usize + 1);
             problem = problem.grouped(vec![lambda; count], groups)?;
         }
@@ -185,8 +214,8 @@ impl Parts<'_> {
 }
 
 /// The group of each column; the numbers of the groups are 0, 1, 2, ... without a gap, so that each is in use.
-fn groups(file: &Path, columns: usize) -> anyhow::Result<Vec<u32>> {
-    let numbers = vector(file, "columns", columns)?;
+fn groups(file: &Path, args: &ProblemArgs, columns: usize) -> anyhow::Result<Vec<u32>> {
+    let numbers = vector(file, args, "design's columns", columns)?;
     let mut used = vec![false; columns];
     for (position, &number) in numbers.iter().enumerate() {
         ensure!(
@@ -203,8 +232,8 @@ fn groups(file: &Path, columns: usize) -> anyhow::Result<Vec<u32>> {
     Ok(numbers.into_iter().map(|number| number as u32).collect())
 }
 
-fn vector(file: &Path, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
-    let vector = read_vector(file)?;
+fn vector(file: &Path, args: &ProblemArgs, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
+    let vector = read_vector_within(&find_file(file), args.reading.max_bytes)?;
     ensure!(
         vector.len() == expected,
         "{}: {} numbers, expected {expected}, one for each of the {what}",
@@ -234,9 +263,9 @@ fn targets(
     ensure!(args.positive.is_none() || signed, "--positive is for logistic and squared-hinge, the problem is {name}");
     if let Some(file) = &args.targets {
         if !multinomial {
-            return Ok(scalar(vector(file, "rows", design.rows())?));
+            return Ok(scalar(vector(file, args, "design's rows", design.rows())?));
         }
-        let (y, rows) = (read_vector(file)?, design.rows());
+        let (y, rows) = (read_vector_within(&find_file(file), args.reading.max_bytes)?, design.rows());
         ensure!(
             y.len() % rows == 0 && y.len() >= 2 * rows,
             "{}: {} numbers, expected those of at least 2 classes for each of {rows} rows",

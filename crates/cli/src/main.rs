@@ -38,7 +38,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Some(Command::Gradient(command)) => gradient::run(&command, args.quiet),
         Some(Command::Compare(command)) => compare::run(&command, args.quiet),
-        Some(Command::Data(command)) => data::run(&command),
+        Some(Command::Data(command)) => data::run(&command, args.quiet),
         None => {
             output::print("danskin compare, with its defaults; `danskin --help` tells what else there is\n")?;
             compare::run(&CompareArgs::default_values(), args.quiet)

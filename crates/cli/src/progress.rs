@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use danskin::ctx::{Ctx, Phase, Tick};
+use danskin_data::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::failure::Failure;
@@ -51,16 +52,35 @@ fn name(phase: Phase) -> (&'static str, bool) {
     }
 }
 
+/// Shows on a terminal, unless `quiet`, how far a download has come.
+pub(crate) fn download(quiet: bool) -> impl FnMut(Progress) {
+    let bar = ProgressBar::with_draw_target(None, target(quiet)).with_finish(ProgressFinish::AndClear);
+    let template = "fetch         [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}";
+    bar.set_style(styled(template));
+    move |progress| {
+        // The size of what is not said is what there is of it.
+        bar.set_length(progress.total.unwrap_or(progress.received));
+        bar.set_position(progress.received);
+    }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) }
+}
+
 fn style(known: bool) -> ProgressStyle {
     let template =
         if known { "{msg:13} [{bar:40}] {pos}/{len} {elapsed} (eta {eta})" } else { "{msg:13} {pos} {elapsed}" };
+    styled(template)
+}
+
+fn styled(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |s| s.progress_chars("=> "))
 }
 
 /// A context whose loops can be interrupted and, unless `quiet`, show a bar on a terminal.
 pub(crate) fn context(quiet: bool) -> Ctx {
-    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
-    let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear);
+    let bar = ProgressBar::with_draw_target(None, target(quiet)).with_finish(ProgressFinish::AndClear);
     let mut current = None;
     Ctx::watched(Box::new(move |tick: Tick| {
         if INTERRUPTED.load(Ordering::Relaxed) {

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 
 fn run(folder: &Path, arguments: &str) -> (i32, String, String) {
     let mut command = Command::cargo_bin("danskin").unwrap();
-    let output = command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
+    // The cache of whoever runs the tests is none of theirs.
+    command.current_dir(folder).env("DANSKIN_CACHE", folder.join("cache"));
+    let output = command.args(arguments.split_whitespace()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }

@@ -1,31 +1,27 @@
 //! Every problem, parameter and solver of the command line: at a converged z the estimators agree, and with what the library says.
 
-use assert_cmd::Command;
-use danskin_data::read_vector;
+mod common;
+
+use common::Workplace;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const ROWS: &str = "1 1:0.5 2:1 4:-0.3\n2 2:0.7 3:-1\n1 1:1 3:0.2\n3 4:1 2:-0.4\n2 1:-0.6 4:0.8\n1 3:1.5\n";
 
-fn workplace() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("d.svm", ROWS);
-    write("w.txt", "1 2 0.5 1 0 3");
-    write("g.txt", "0 1 0 2");
-    folder
+fn workplace() -> Workplace {
+    let work = Workplace::new();
+    work.write("d.svm", ROWS).write("w.txt", "1 2 0.5 1 0 3").write("g.txt", "0 1 0 2");
+    work
 }
 
-fn run(folder: &TempDir, arguments: &str) -> (i32, Value, String) {
-    let mut command = Command::cargo_bin("danskin").unwrap();
-    let output = command.current_dir(folder.path()).args(arguments.split_whitespace()).output().unwrap();
-    let report = std::fs::read(folder.path().join("out/report.json")).unwrap_or_default();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    (output.status.code().unwrap(), serde_json::from_slice(&report).unwrap_or_default(), stderr)
+/// Exit code, report and stderr.
+fn run(work: &Workplace, arguments: &str) -> (i32, Value, String) {
+    let ran = work.run(arguments);
+    let report = std::fs::read(work.path("out/report.json")).unwrap_or_default();
+    (ran.code, serde_json::from_slice(&report).unwrap_or_default(), ran.stderr)
 }
 
-fn gradient(folder: &TempDir, estimator: &str) -> Vec<f64> {
-    read_vector(&folder.path().join(format!("out/{estimator}.npy"))).unwrap()
+fn gradient(work: &Workplace, estimator: &str) -> Vec<f64> {
+    work.vector(&format!("out/{estimator}.npy"))
 }
 
 fn agree(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
@@ -35,7 +31,7 @@ fn agree(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 
 #[test]
 fn estimators_agree_at_a_converged_z() {
-    let folder = workplace();
+    let work = workplace();
     for (problem, width) in [
         ("ridge", 1),
         ("logistic --positive 1", 1),
@@ -50,15 +46,15 @@ fn estimators_agree_at_a_converged_z() {
                 let flags = format!("--problem {problem} --wrt {wrt} {extra} --design d.svm --lambda 0.2 --output out");
                 let what = format!("{problem}, {wrt} {extra}");
                 let (code, report, stderr) =
-                    run(&folder, &format!("gradient {flags} --iterations 20000 --tolerance 1e-10"));
+                    run(&work, &format!("gradient {flags} --iterations 20000 --tolerance 1e-10"));
                 assert_eq!(code, 0, "{what}: {stderr}");
                 assert_eq!(report["status"], "converged", "{what}");
                 let parameters = if wrt == "regularisation" && extra.contains("groups") { 3 } else { parameters };
                 assert_eq!(report["parameters"], parameters, "{what}");
-                let exact = gradient(&folder, "implicit");
+                let exact = gradient(&work, "implicit");
                 assert_eq!(exact.len(), parameters, "{what}");
-                agree(&gradient(&folder, "analytic"), &exact, 1e-7, &what);
-                agree(&gradient(&folder, "automatic"), &exact, 1e-10, &what);
+                agree(&gradient(&work, "analytic"), &exact, 1e-7, &what);
+                agree(&gradient(&work, "automatic"), &exact, 1e-10, &what);
             }
         }
     }
@@ -66,10 +62,10 @@ fn estimators_agree_at_a_converged_z() {
 
 #[test]
 fn every_solver_reaches_the_same_gradient() {
-    let folder = workplace();
+    let work = workplace();
     let flags = "--problem multinomial --wrt design --design d.svm --lambda 0.2 --output out";
-    run(&folder, &format!("gradient {flags} --iterations 5000 --tolerance 1e-12"));
-    let exact = gradient(&folder, "implicit");
+    run(&work, &format!("gradient {flags} --iterations 5000 --tolerance 1e-12"));
+    let exact = gradient(&work, "implicit");
     for (solver, unrolled) in [
         ("gd --step 0.1", true),
         ("nesterov", true),
@@ -83,49 +79,48 @@ fn every_solver_reaches_the_same_gradient() {
     ] {
         let estimators = if unrolled { "all" } else { "analytic,implicit" };
         let command = format!("gradient {flags} --iterations 5000 --tolerance 1e-9 --solver {solver}");
-        let (code, report, stderr) = run(&folder, &format!("{command} --estimator {estimators}"));
+        let (code, report, stderr) = run(&work, &format!("{command} --estimator {estimators}"));
         assert_eq!((code, &report["status"]), (0, &"converged".into()), "{solver}: {stderr}");
         assert_eq!(report["step"].is_null(), !unrolled, "{solver}");
-        agree(&gradient(&folder, "analytic"), &exact, 1e-7, solver);
-        agree(&gradient(&folder, "implicit"), &exact, 1e-10, solver);
+        agree(&gradient(&work, "analytic"), &exact, 1e-7, solver);
+        agree(&gradient(&work, "implicit"), &exact, 1e-10, solver);
         if unrolled {
-            agree(&gradient(&folder, "automatic"), &exact, 1e-10, solver);
-            let reverse = gradient(&folder, "automatic");
-            run(&folder, &format!("{command} --estimator automatic --mode forward"));
-            agree(&gradient(&folder, "automatic"), &reverse, 1e-11, solver);
+            agree(&gradient(&work, "automatic"), &exact, 1e-10, solver);
+            let reverse = gradient(&work, "automatic");
+            run(&work, &format!("{command} --estimator automatic --mode forward"));
+            agree(&gradient(&work, "automatic"), &reverse, 1e-11, solver);
         }
     }
 }
 
 #[test]
 fn classes_are_the_sorted_labels() {
-    let folder = workplace();
+    let work = workplace();
     let flags = "--problem multinomial --design d.svm --lambda 0.2 --iterations 3 --output out";
-    let (code, report, _) = run(&folder, &format!("gradient {flags}"));
+    let (code, report, _) = run(&work, &format!("gradient {flags}"));
     assert_eq!((code, report["classes"].to_string()), (0, "[1.0,2.0,3.0]".to_owned()));
-    let by_labels = gradient(&folder, "automatic");
-    assert_eq!(read_vector(&folder.path().join("out/z.npy")).unwrap().len(), 4 * 3);
-    std::fs::write(folder.path().join("y.txt"), "1 0 0  0 1 0  1 0 0  0 0 1  0 1 0  1 0 0").unwrap();
-    assert_eq!(run(&folder, &format!("gradient {flags} --targets y.txt")).0, 0);
-    assert_eq!(gradient(&folder, "automatic"), by_labels);
-    std::fs::write(folder.path().join("y.txt"), "1 0 0 0 1 0 1").unwrap();
-    let (code, _, stderr) = run(&folder, &format!("gradient {flags} --targets y.txt"));
+    let by_labels = gradient(&work, "automatic");
+    assert_eq!(work.vector("out/z.npy").len(), 4 * 3);
+    work.write("y.txt", "1 0 0  0 1 0  1 0 0  0 0 1  0 1 0  1 0 0");
+    assert_eq!(run(&work, &format!("gradient {flags} --targets y.txt")).0, 0);
+    assert_eq!(gradient(&work, "automatic"), by_labels);
+    work.write("y.txt", "1 0 0 0 1 0 1");
+    let (code, _, stderr) = run(&work, &format!("gradient {flags} --targets y.txt"));
     assert_eq!((code, stderr.lines().count()), (2, 1), "{stderr}");
 }
 
 #[test]
 fn other_parameters_are_compared_too() {
-    let folder = workplace();
+    let work = workplace();
     for flags in
         ["--wrt regularisation --groups g.txt --solver nesterov", "--wrt design", "--wrt weights --problem huber:0.5"]
     {
         let command =
             format!("compare --design d.svm --positive 1 --lambda 0.2 --iterations 5,10,20,40 --output out {flags}");
         let command = if flags.contains("huber") { command.replace("--positive 1 ", "") } else { command };
-        let (code, _, stderr) = run(&folder, &command);
+        let (code, _, stderr) = run(&work, &command);
         assert_eq!(code, 0, "{flags}: {stderr}");
     }
-    let (code, _, stderr) =
-        run(&folder, "compare --design d.svm --positive 1 --lambda 0.2 --solver lbfgs --output out");
+    let (code, _, stderr) = run(&work, "compare --design d.svm --positive 1 --lambda 0.2 --solver lbfgs --output out");
     assert_eq!((code, stderr.lines().count()), (2, 1), "{stderr}");
 }

@@ -17,11 +17,13 @@
 //! | z, z_t, z_0 | `z`, `latent`, `initial` | m |
 //! | x | `x`, parameter | p |
 //! | u = D z | `u`, predictions | n |
-//! | phi(u, y) | [`problem::loss::Loss`] | scalar |
+//! | phi(u, y) | [`problem::loss::Loss`], [`problem::loss::RowLoss`] | scalar |
+//! | y, w | `targets`, `weights` | n |
+//! | r(z) | [`problem::penalty::Penalty`] | scalar |
 //! | L, f | [`problem::Objective`], [`outer::Outer`] | scalar |
 //! | grad_z L, grad_x L | `grad_z`, `grad_x` | m, p |
 //! | L_zz, L_xz, L_zx | `hess`, `cross`, `cross_t` | m x m, p x m, m x p |
-//! | rho | `rho`, step size | scalar |
+//! | rho, beta | `rho`, step size; `beta`, momentum | scalar |
 //! | lambda | `lambda`, penalty | scalar |
 //!
 //! Source: Ablin, Peyre, Moreau, "Super-efficiency of automatic differentiation for functions defined as a minimum",

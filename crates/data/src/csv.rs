@@ -2,11 +2,11 @@
 //!
 //! - Every field is a finite decimal number, white space around it ignored; every row has as many fields as the first.
 //! - A first row none of whose fields is a number is a header and is skipped, unless all its fields are empty.
-//! - Blank lines are skipped.
+//! - Blank lines are skipped, and those that begin with a `#`.
 
 use std::io::{self, Read};
 
-use ::csv::{ByteRecord, Position, Reader, ReaderBuilder, Terminator, Trim};
+use ::csv::{ByteRecord, ErrorKind, Position, Reader, ReaderBuilder, Terminator, Trim};
 use danskin_core::design::Design;
 
 use crate::error::{Fault, Place, ReadErrorKind};
@@ -22,6 +22,7 @@ pub(crate) fn read(input: impl Read, options: &ReadOptions) -> Result<Dataset, F
         // A carriage return before the line feed is white space, which is trimmed.
         .terminator(Terminator::Any(b'\n'))
         .trim(Trim::All)
+        .comment(Some(b'#'))
         .from_reader(input.chain(&b"\n"[..]));
     let mut record = ByteRecord::new();
     let Some(line) = next_row(&mut reader, &mut record)? else { return Err(ReadErrorKind::NoRows.into()) };
@@ -37,7 +38,14 @@ pub(crate) fn read(input: impl Read, options: &ReadOptions) -> Result<Dataset, F
 
 /// Reads the next row that is not blank; the number of its line. Every line ends in a line feed.
 fn next_row(reader: &mut Reader<impl Read>, record: &mut ByteRecord) -> Result<Option<u64>, Fault> {
-    while reader.read_byte_record(record).map_err(io::Error::from)? {
+    loop {
+        match reader.read_byte_record(record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => {
+                return Err(ReadErrorKind::from(io_error(error)).at(Place::Line { line: reader.position().line() }));
+            }
+        }
         if record.iter().eq([b""]) {
             continue;
         }
@@ -47,7 +55,14 @@ fn next_row(reader: &mut Reader<impl Read>, record: &mut ByteRecord) -> Result<O
         let begin = record.position().filter(|_| spread).map(Position::line);
         return Ok(Some(begin.unwrap_or_else(|| reader.position().line() - 1)));
     }
-    Ok(None)
+}
+
+/// The cause by itself, which says more than csv does of it.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn is_header(record: &ByteRecord) -> bool {
@@ -126,8 +141,8 @@ mod tests {
         let absent = Some(LabelColumn::Absent);
         let text = "\u{feff}\"a\nb\",c\r\n\r\n\" 1 \", 2\r\n";
         assert_eq!(parse(text.as_bytes(), absent).unwrap().design, Design::dense(1, 2, vec![1.0, 2.0]).unwrap());
-        let bad = format!("{text}\n3,x\n");
-        assert_eq!(parse(bad.as_bytes(), absent).unwrap_err(), "t:6: field 2: expected a finite number, found \"x\"");
+        let bad = format!("{text}\n# 3,4\n3,x\n");
+        assert_eq!(parse(bad.as_bytes(), absent).unwrap_err(), "t:7: field 2: expected a finite number, found \"x\"");
         assert_eq!(parse(b"a,b\n1\n", absent).unwrap_err(), "t:2: expected 2 fields as in the first row, found 1");
         assert_eq!(parse(b"a,b\nc,d\n", absent).unwrap_err(), "t:2: field 1: expected a finite number, found \"c\"");
         assert_eq!(parse(b",\n1,2\n", absent).unwrap_err(), "t:1: field 1: expected a finite number, found \"\"");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use danskin_core::design::DesignError;
 use thiserror::Error;
 
+use crate::limit::TooManyBytes;
 use crate::source;
 
 /// A file could not be read. Displays as one line, `PATH:LINE: REASON` for text; there is no more to say, so its
@@ -67,13 +68,30 @@ impl fmt::Display for Place {
 pub enum ReadErrorKind {
     /// The file is missing, unreadable, truncated, or not compressed as its ending says.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// The file, decompressed, is larger than it may be.
+    #[error("expected at most {limit} bytes{}, found more: if so many are meant, say so", from(*.compressed))]
+    TooManyBytes {
+        /// The most bytes that the file may hold after decompression.
+        limit: u64,
+        /// The compressed bytes that they come from, where the limit is in proportion to these: unless
+        /// [`crate::ReadOptions::max_bytes`] says how many there may be.
+        compressed: Option<u64>,
+    },
     /// The path is a directory.
     #[error("expected a file, found a directory")]
     Directory,
     /// The ending names no format.
     #[error("expected a name that ends in {}, then optionally {}", source::endings(), source::compressed_endings())]
     UnknownEnding,
+    /// An option for files of another format.
+    #[error("{option} was given, expected one for {format} alone")]
+    OptionOfAnotherFormat {
+        /// The option.
+        option: &'static str,
+        /// The format that has it.
+        format: &'static str,
+    },
     /// There is no row.
     #[error("expected at least one row, found none")]
     NoRows,
@@ -102,6 +120,36 @@ pub enum ReadErrorKind {
         base: usize,
         /// The digits that were found.
         found: String,
+    },
+    /// An index names no row.
+    #[error("expected an index into {rows} rows counted from {base}, found {found}")]
+    RowIndex {
+        /// Number of rows.
+        rows: usize,
+        /// Index of the first row.
+        base: usize,
+        /// What was found.
+        found: String,
+    },
+    /// Two lines hold an entry in one place.
+    #[error(
+        "expected each entry once, found row {row}, column {column} as on line {first} (indices as the file counts)"
+    )]
+    DuplicateEntry {
+        /// Row, as the file counts.
+        row: usize,
+        /// Column, as the file counts.
+        column: usize,
+        /// The line of the first of them.
+        first: u64,
+    },
+    /// A matrix has more entries than can be counted.
+    #[error("expected less than 2^64 entries, found {rows} x {columns}")]
+    SizeOverflow {
+        /// Number of rows declared.
+        rows: usize,
+        /// Number of columns declared.
+        columns: usize,
     },
     /// An index appears twice in one row.
     #[error("expected each index once in a row, found {index} twice")]
@@ -135,10 +183,10 @@ pub enum ReadErrorKind {
         /// The most rows that so many entries allow.
         limit: usize,
     },
-    /// The largest index stands for far more columns than there are entries.
+    /// The shape or the largest index stands for far more columns than there are entries.
     #[error("expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, say so")]
     TooManyColumns {
-        /// Number of columns, by the largest index.
+        /// Number of columns.
         columns: usize,
         /// Number of entries in the file.
         entries: usize,
@@ -219,6 +267,20 @@ pub enum ReadErrorKind {
     /// The contents are no design.
     #[error(transparent)]
     Design(#[from] DesignError),
+}
+
+/// What a limit is in proportion to.
+fn from(compressed: Option<u64>) -> String {
+    compressed.map_or_else(String::new, |bytes| format!(" from {bytes} compressed ones"))
+}
+
+impl From<io::Error> for ReadErrorKind {
+    fn from(error: io::Error) -> Self {
+        match error.downcast() {
+            Ok(TooManyBytes { limit, compressed }) => Self::TooManyBytes { limit, compressed },
+            Err(error) => Self::Io(error),
+        }
+    }
 }
 
 /// A [`ReadError`] that does not know its path yet.

@@ -7,6 +7,7 @@ use danskin_core::design::Design;
 use half::f16;
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 
+use crate::binary::{check_end, vector};
 use crate::error::ReadErrorKind;
 use crate::proportion::check_rows;
 
@@ -133,9 +134,7 @@ impl<R: Read> Array<R> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if io::copy(&mut self.input.take(1), &mut io::sink())? > 0 {
-            return Err(ReadErrorKind::TrailingBytes { expected });
-        }
+        check_end(self.input, expected)?;
         Ok(match fortran_columns {
             Some(columns) => {
                 // 0 rows where there are no elements, whatever the shape declares.
@@ -185,12 +184,10 @@ pub(crate) fn read_design(input: impl Read) -> Result<Design, ReadErrorKind> {
 /// The finite numbers of an array with one dimension, or with one row or column.
 pub(crate) fn read_vector(input: impl Read) -> Result<Vec<f64>, ReadErrorKind> {
     let array = Array::open(input)?;
-    let ([_] | [1, _] | [_, 1]) = array.shape() else { return Err(array.wrong_shape("one dimension, row or column")) };
-    let values = array.numbers()?;
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(position) => Err(ReadErrorKind::NotFinite { position, value: values[position] }),
-        None => Ok(values),
-    }
+    let shape = array.shape().to_vec();
+    // The shape first: elements of no use need not be read.
+    vector(&shape, Vec::new())?;
+    vector(&shape, array.numbers()?)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) fn check_rows(rows: usize, entries: usize) -> Result<(), ReadErrorKin
     if rows <= limit { Ok(()) } else { Err(ReadErrorKind::TooManyRows { rows, entries, limit }) }
 }
 
-/// That the largest index does not stand for far more `columns` than the file's `entries` account for.
+/// That a shape or the largest index does not stand for far more `columns` than the file's `entries` account for.
 pub(crate) fn check_columns(columns: usize, entries: usize) -> Result<(), ReadErrorKind> {
     let limit = limit(entries);
     if columns <= limit { Ok(()) } else { Err(ReadErrorKind::TooManyColumns { columns, entries, limit }) }

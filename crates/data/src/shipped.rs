@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::ReadError;
 use crate::source::Name;
-use crate::{Dataset, IndexBase, LabelColumn, ReadOptions, load};
+use crate::{Dataset, LabelColumn, ReadOptions, load};
 
 /// A data set inside this crate.
 #[derive(Debug)]
@@ -86,8 +86,12 @@ impl Shipped {
     /// [`ReadError`] if the bytes in this crate were altered.
     pub fn load(&self) -> Result<Dataset, ReadError> {
         let path = Path::new(self.file);
-        let options =
-            ReadOptions { index_base: IndexBase::One, columns: Some(self.columns), label_column: self.label_column };
+        let options = ReadOptions {
+            index_base: None,
+            columns: Some(self.columns),
+            label_column: self.label_column,
+            max_bytes: None,
+        };
         load(Name::of(path), Cursor::new(self.bytes), &options).map_err(|fault| fault.in_file(path))
     }
 }

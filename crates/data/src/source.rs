@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
@@ -10,13 +11,16 @@ use lzma_rust2::XzReader;
 use thiserror::Error;
 
 use crate::error::{Fault, ReadErrorKind};
+use crate::limit::{Count, Counted, Limit, Limited};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Svmlight,
+    Mtx,
     Npz,
     Npy,
     Csv,
+    Idx,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +31,17 @@ pub(crate) enum Compression {
     Xz,
 }
 
-const FORMATS: [(&str, Format); 6] = [
+const FORMATS: [(&str, Format); 9] = [
     (".svm", Format::Svmlight),
     (".svmlight", Format::Svmlight),
     (".libsvm", Format::Svmlight),
+    (".mtx", Format::Mtx),
     (".npz", Format::Npz),
     (".npy", Format::Npy),
     (".csv", Format::Csv),
+    (".idx", Format::Idx),
+    // As in t10k-images-idx3-ubyte, the name that MNIST gave it.
+    ("-ubyte", Format::Idx),
 ];
 
 const COMPRESSIONS: [(&str, Compression); 3] =
@@ -77,13 +85,18 @@ fn list<T>(endings: &[(&str, T)]) -> String {
 }
 
 impl Compression {
-    /// `input` decompressed; concatenated streams are one.
-    pub(crate) fn decode<'a>(self, input: impl BufRead + 'a) -> Box<dyn BufRead + 'a> {
+    /// `input` decompressed, within `limit`; concatenated streams are one.
+    pub(crate) fn decode<'a>(self, input: impl BufRead + 'a, limit: Limit) -> Box<dyn BufRead + 'a> {
+        let compressed = Count::default();
+        let input = Counted::new(input, Rc::clone(&compressed));
         match self {
-            Self::None => Box::new(input),
-            Self::Gzip => Decoder::boxed("gzip", MultiGzDecoder::new(input)),
-            Self::Bzip2 => Decoder::boxed("bzip2", MultiBzDecoder::new(input)),
-            Self::Xz => Decoder::boxed("xz", XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
+            Self::None => Box::new(Limited::new(input, limit.of_plain(), Count::default(), compressed)),
+            Self::Gzip => Decoder::boxed("gzip", MultiGzDecoder::new(input), limit, compressed),
+            Self::Bzip2 => Decoder::boxed("bzip2", MultiBzDecoder::new(input), limit, compressed),
+            Self::Xz => {
+                let decoder = XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB);
+                Decoder::boxed("xz", decoder, limit, compressed)
+            }
         }
     }
 }
@@ -102,8 +115,9 @@ struct DecodeError {
 }
 
 impl<'a, R: Read + 'a> Decoder<R> {
-    fn boxed(format: &'static str, inner: R) -> Box<dyn BufRead + 'a> {
-        Box::new(BufReader::new(Self { format, inner }))
+    fn boxed(format: &'static str, inner: R, limit: Limit, compressed: Count) -> Box<dyn BufRead + 'a> {
+        let decoded = BufReader::new(Self { format, inner });
+        Box::new(Limited::new(decoded, limit, Count::default(), compressed))
     }
 }
 
@@ -134,9 +148,13 @@ mod tests {
             ("a/b.svm", Some(Format::Svmlight), Compression::None),
             ("b.SVMLight.GZ", Some(Format::Svmlight), Compression::Gzip),
             ("b.libsvm.bz2", Some(Format::Svmlight), Compression::Bzip2),
+            ("b.mtx.xz", Some(Format::Mtx), Compression::Xz),
             ("b.npz.xz", Some(Format::Npz), Compression::Xz),
             ("b.tar.npy", Some(Format::Npy), Compression::None),
             ("b.csv", Some(Format::Csv), Compression::None),
+            ("t10k-images-idx3-ubyte", Some(Format::Idx), Compression::None),
+            ("t10k-labels-idx1-ubyte.gz", Some(Format::Idx), Compression::Gzip),
+            ("b.idx.bz2", Some(Format::Idx), Compression::Bzip2),
             ("b.csv.gz.xz", None, Compression::Xz),
             ("b.txt.gz", None, Compression::Gzip),
             ("csv", None, Compression::None),

@@ -1,4 +1,4 @@
-//! Vectors: a NumPy array in `.npy`, and text under any other name.
+//! Vectors: a NumPy array in `.npy`, an array of MNIST's format in `.idx` or `-ubyte`, and text under any other name.
 //!
 //! Text holds finite decimal numbers, separated by white space or by a comma that white space may surround, on any
 //! number of lines. A line may end in a comma; a `#` starts a comment. `.gz`, `.bz2` or `.xz` may end the name.
@@ -9,29 +9,43 @@ use std::path::Path;
 use npyz::WriterBuilder;
 
 use crate::error::{Fault, ReadError, ReadErrorKind};
-use crate::npy;
+use crate::limit::Limit;
 use crate::source::{self, Format, Name};
 use crate::text::{Lines, finite, words};
+use crate::{idx, npy};
 
-/// Reads the vector in `path`: an array with one dimension, or with one row or column, if the name ends in `.npy` (then
-/// `.gz`, `.bz2` or `.xz`), else text.
+/// Reads the vector in `path`: an array with one dimension, or with one row or column, if the name ends in `.npy`, `.idx`
+/// or `-ubyte` (then `.gz`, `.bz2` or `.xz`), else text.
 ///
 /// # Errors
 ///
-/// [`ReadError`] if the file cannot be read, is no vector, holds a number that is not finite, or is a text without
-/// numbers.
+/// [`ReadError`] if the file cannot be read, is no vector, holds a number that is not finite, is a text without numbers,
+/// or is larger than a file may be by default ([`crate::ReadOptions::max_bytes`]).
 pub fn read_vector(path: &Path) -> Result<Vec<f64>, ReadError> {
+    read_vector_within(path, None)
+}
+
+/// As [`read_vector`], of a file that holds `max_bytes` after decompression at the most.
+///
+/// # Errors
+///
+/// As [`read_vector`].
+pub fn read_vector_within(path: &Path, max_bytes: Option<u64>) -> Result<Vec<f64>, ReadError> {
     let read = || {
         let name = Name::of(path);
-        let input = name.compression.decode(source::open(path)?);
-        if name.format == Some(Format::Npy) { Ok(npy::read_vector(input)?) } else { read_text(input) }
+        let input = name.compression.decode(source::open(path)?, Limit::new(max_bytes));
+        match name.format {
+            Some(Format::Npy) => Ok(npy::read_vector(input)?),
+            Some(Format::Idx) => Ok(idx::read_vector(input)?),
+            _ => read_text(input),
+        }
     };
     read().map_err(|fault: Fault| fault.in_file(path))
 }
 
 fn read_text(input: impl BufRead) -> Result<Vec<f64>, Fault> {
     let mut values = Vec::new();
-    let mut lines = Lines::new(input);
+    let mut lines = Lines::new(input, b'#');
     while let Some(line) = lines.next()? {
         let mut parts = line.text.split(|&byte| byte == b',').peekable();
         while let Some(part) = parts.next() {

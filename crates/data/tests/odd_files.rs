@@ -2,8 +2,12 @@
 
 mod common;
 
-use common::{Files, bz2, gz, npy, npy_i8, npz, sparse_npz, xz};
-use danskin_data::{IndexBase, LabelColumn, ReadOptions, read_vector};
+use std::io::{Cursor, Write};
+
+use common::{Files, bomb, bz2, f8, gz, idx, npy, npy_i8, npz, sparse_npz, xz};
+use danskin_data::{IndexBase, LabelColumn, ReadOptions, read_vector, read_vector_within};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// Each file `f` with this ending and these bytes gives this outcome.
 fn check<const N: usize>(ending: &str, options: ReadOptions, table: [(Vec<u8>, &str); N]) {
@@ -17,10 +21,6 @@ fn check<const N: usize>(ending: &str, options: ReadOptions, table: [(Vec<u8>, &
 
 fn text(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
-}
-
-fn f8(numbers: &[f64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn svmlight_lines_may_be_wrong() {
 
 #[test]
 fn svmlight_obeys_its_options() {
-    let zero = ReadOptions { index_base: IndexBase::Zero, columns: Some(3), label_column: None };
+    let zero = ReadOptions { index_base: Some(IndexBase::Zero), columns: Some(3), label_column: None, max_bytes: None };
     check(
         ".svm",
         zero,
@@ -134,6 +134,7 @@ fn csv() {
         last,
         [
             (text("x,y\n1, 2 \r\n\r\n\"3\",4e0"), "2 x 1 dense: 0,0=1 1,0=3; labels [2.0, 4.0]"),
+            (text("# x,y\r\n1,2\n#\n3,4"), "2 x 1 dense: 0,0=1 1,0=3; labels [2.0, 4.0]"),
             (text("5\n6\n"), "2 x 0 dense:; labels [5.0, 6.0]"),
             (text("1,2\n3\n"), "f.csv:2: expected 2 fields as in the first row, found 1"),
             (text("1,2\n3,4,5\n"), "f.csv:2: expected 2 fields as in the first row, found 3"),
@@ -396,6 +397,310 @@ fn npz_arrays_may_be_missing_or_of_the_wrong_kind() {
 }
 
 #[test]
+fn mtx_may_be_odd() {
+    let real = "%%MatrixMarket matrix coordinate real general\n";
+    let dense = "%%MatrixMarket matrix array real general\n";
+    check(
+        ".mtx",
+        ReadOptions::default(),
+        [
+            (
+                text(
+                    "%%matrixmarket MATRIX Coordinate REAL General\r\n% a\r\n\r\n 3 4  2\r\n%b\r\n\r\n3 1 -1e1\r\n1 4 0 % c",
+                ),
+                "3 x 4 sparse: 0,3=0 2,0=-10",
+            ),
+            (text(&format!("\u{feff}{real}1 1 1\n1 1 +.5")), "1 x 1 sparse: 0,0=0.5"),
+            (text("%MatrixMarket matrix array real general\n1 1\n2\n"), "1 x 1 dense: 0,0=2"),
+            (text(&format!("{real}2 3 0\n")), "2 x 3 sparse:"),
+            (text(&format!("{real}2 2 2\n1 2 5\n1 1 4\n")), "2 x 2 sparse: 0,0=4 0,1=5"),
+            (text(&format!("{dense}2 2\n1\n\n  2 % x\r\n3\n4")), "2 x 2 dense: 0,0=1 0,1=3 1,0=2 1,1=4"),
+            (
+                text("%%MatrixMarket matrix array integer skew-symmetric\n2 2\n-7\n"),
+                "2 x 2 dense: 0,0=0 0,1=7 1,0=-7 1,1=0",
+            ),
+            (
+                text("%%MatrixMarket matrix coordinate unsigned-integer symmetric\n2 2 1\n2 1 9007199254740993\n"),
+                "2 x 2 sparse: 0,1=9007199254740992 1,0=9007199254740992",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn mtx_headers_may_lie() {
+    const HEADER: &str = "expected %%MatrixMarket matrix FORMAT FIELD SYMMETRY, found";
+    let files = Files::new();
+    for (first, rest, expected) in [
+        ("", "", format!(":1: {HEADER} \"\"")),
+        ("\n%%MatrixMarket matrix coordinate real general\n", "1 1 0", format!(":1: {HEADER} \"\"")),
+        (
+            "MatrixMarket matrix coordinate real general",
+            "",
+            format!(":1: {HEADER} \"MatrixMarket matrix coordinate real gene…\""),
+        ),
+        (
+            "%%MatrixMarket matrix coordinate real",
+            "",
+            format!(":1: {HEADER} \"%%MatrixMarket matrix coordinate real\""),
+        ),
+        ("%%MatrixMarket vector coordinate real general", "", ":1: expected matrix, found \"vector\"".into()),
+        ("%%MatrixMarket matrix sparse real general", "", ":1: expected coordinate or array, found \"sparse\"".into()),
+        (
+            "%%MatrixMarket matrix coordinate complex general",
+            "1 1 1\n1 1 2 3\n",
+            ":1: expected real, integer or pattern, found \"complex\"".into(),
+        ),
+        (
+            "%%MatrixMarket matrix coordinate real hermitian",
+            "",
+            ":1: expected general, symmetric or skew-symmetric, found \"hermitian\"".into(),
+        ),
+        (
+            "%%MatrixMarket matrix array pattern general",
+            "",
+            ":1: expected real or integer for an array, found \"pattern\"".into(),
+        ),
+        (
+            "%%MatrixMarket matrix coordinate pattern skew-symmetric",
+            "",
+            ":1: expected general or symmetric for a pattern, found \"skew-symmetric\"".into(),
+        ),
+    ] {
+        files.write("f.mtx", format!("{first}\n{rest}").as_bytes());
+        assert_eq!(files.read("f.mtx", &ReadOptions::default()), format!("f.mtx{expected}"), "{first}");
+    }
+}
+
+#[test]
+fn mtx_lines_may_be_wrong() {
+    let files = Files::new();
+    for (words, rest, expected) in [
+        ("coordinate real general", "", ":2: expected ROWS COLUMNS ENTRIES, found \"\""),
+        ("coordinate real general", "1 1", ":2: expected ROWS COLUMNS ENTRIES, found \"1 1\""),
+        ("coordinate real general", "1 1 1 1", ":2: expected ROWS COLUMNS ENTRIES, found \"1 1 1 1\""),
+        ("coordinate real general", "-1 1 1", ":2: expected ROWS COLUMNS ENTRIES, found \"-1 1 1\""),
+        ("coordinate real general", "1 1.5 1", ":2: expected ROWS COLUMNS ENTRIES, found \"1 1.5 1\""),
+        ("array real general", "1 1 1", ":2: expected ROWS COLUMNS, found \"1 1 1\""),
+        (
+            "coordinate real symmetric",
+            "2 3 0",
+            ":2: expected as many rows as columns, for it is symmetric, found \"2 3 0\"",
+        ),
+        ("coordinate real general", "2 2 2\n1 1 1\n", ":4: expected 2 element(s) as its header says, found 1"),
+        (
+            "coordinate real general",
+            "2 2 1\n1 1 1\n2 2 1\n",
+            ":4: expected the end after 1 element(s) as its header says, found more bytes",
+        ),
+        (
+            "coordinate real general",
+            "2 2 18446744073709551615\n1 1 1\n",
+            ":4: expected 18446744073709551615 element(s) as its header says, found 1",
+        ),
+        (
+            "coordinate real general",
+            "99999999999999999999999 2 1\n1 1 1\n",
+            ": expected at most 1001000 rows for 1 entries, found 18446744073709551615",
+        ),
+        (
+            "coordinate real general",
+            "1 4294967295 1\n1 1 1\n",
+            ": expected at most 1001000 columns for 1 entries, found 4294967295: if so many are meant, say so",
+        ),
+        ("coordinate real general", "1 4294967296 1\n1 1 1\n", ": 4294967296 columns, expected at most 4294967295"),
+        ("coordinate real general", "0 3 0\n", ": expected at least one row, found none"),
+        ("coordinate real general", "2 2 1\n0 1 1\n", ":3: expected an index into 2 rows counted from 1, found 0"),
+        ("coordinate real general", "2 2 1\n3 1 1\n", ":3: expected an index into 2 rows counted from 1, found 3"),
+        ("coordinate real general", "2 2 1\n-1 1 1\n", ":3: expected an index into 2 rows counted from 1, found -1"),
+        ("coordinate real general", "2 2 1\n1 0 1\n", ":3: expected an index into 2 columns counted from 1, found 0"),
+        ("coordinate real general", "2 2 1\n1 x 1\n", ":3: expected an index into 2 columns counted from 1, found x"),
+        ("coordinate real general", "2 2 1\n1 1 nan\n", ":3: expected a finite number, found \"nan\""),
+        ("coordinate real general", "2 2 1\n1 1 -inf\n", ":3: expected a finite number, found \"-inf\""),
+        ("coordinate real general", "2 2 1\n1 1 1e999\n", ":3: expected a finite number, found \"1e999\""),
+        ("coordinate integer general", "2 2 1\n1 1 1.0\n", ":3: expected an integer, found \"1.0\""),
+        ("coordinate real general", "2 2 1\n1 1\n", ":3: expected ROW COLUMN VALUE, found \"1 1\""),
+        ("coordinate real general", "2 2 1\n1 1 1 1\n", ":3: expected ROW COLUMN VALUE, found \"1 1 1 1\""),
+        ("coordinate pattern general", "2 2 1\n1 1 1\n", ":3: expected ROW COLUMN, found \"1 1 1\""),
+        (
+            "coordinate real general",
+            "2 2 3\n1 2 1\n%\n2 2 0\n1 2 1\n",
+            ":6: expected each entry once, found row 1, column 2 as on line 3 (indices as the file counts)",
+        ),
+        (
+            "coordinate real symmetric",
+            "2 2 2\n2 1 1\n1 2 1\n",
+            ":4: expected an entry on or below the diagonal, for it is symmetric, found \"1 2 1\"",
+        ),
+        (
+            "coordinate real skew-symmetric",
+            "2 2 1\n1 1 0\n",
+            ":3: expected an entry below the diagonal, for it is skew-symmetric, found \"1 1 0\"",
+        ),
+        ("array real general", "2 2\n1\n2\n3\n", ":6: expected 4 element(s) as its header says, found 3"),
+        (
+            "array real general",
+            "1 1\n1\n2\n",
+            ":4: expected the end after 1 element(s) as its header says, found more bytes",
+        ),
+        ("array real general", "1 2\n1 2\n", ":3: expected a finite number, found \"1 2\""),
+        (
+            "array real general",
+            "4294967296 4294967296\n1\n",
+            ":2: expected less than 2^64 entries, found 4294967296 x 4294967296",
+        ),
+        (
+            "array real general",
+            "1000000000 1000000000\n1\n",
+            ":4: expected 1000000000000000000 element(s) as its header says, found 1",
+        ),
+        ("array real general", "1000000000 0\n", ": expected at most 1000000 rows for 0 entries, found 1000000000"),
+    ] {
+        files.write("f.mtx", format!("%%MatrixMarket matrix {words}\n{rest}").as_bytes());
+        assert_eq!(files.read("f.mtx", &ReadOptions::default()), format!("f.mtx{expected}"), "{words} {rest}");
+    }
+}
+
+#[test]
+fn idx_of_every_type_and_shape() {
+    let be = |values: [f64; 2]| values.map(f64::to_be_bytes).concat();
+    check(
+        ".idx",
+        ReadOptions::default(),
+        [
+            (idx(0x08, &[2, 1, 2], &[0, 1, 254, 255]), "2 x 2 dense: 0,0=0 0,1=1 1,0=254 1,1=255"),
+            (idx(0x09, &[1, 2], &[0x80, 0x7f]), "1 x 2 dense: 0,0=-128 0,1=127"),
+            (idx(0x0b, &[1, 2], &[0xff, 0xfe, 1, 0]), "1 x 2 dense: 0,0=-2 0,1=256"),
+            (idx(0x0c, &[1, 1], &[0x80, 0, 0, 0]), "1 x 1 dense: 0,0=-2147483648"),
+            (idx(0x0d, &[1, 1], &1.5f32.to_be_bytes()), "1 x 1 dense: 0,0=1.5"),
+            (idx(0x0e, &[2, 1], &be([-0.1, 1e300])), &format!("2 x 1 dense: 0,0=-0.1 1,0={}", 1e300)),
+            (idx(0x08, &[2, 0], &[]), "2 x 0 dense:"),
+            (idx(0x08, &[0, 3], &[]), "f.idx: expected at least one row, found none"),
+            (
+                idx(0x0e, &[1, 2], &be([0.0, f64::NAN])),
+                "f.idx: entry at row 0, column 1 (indices from 0) is NaN, expected a finite number",
+            ),
+            (idx(0x08, &[3], &[1, 2, 3]), "f.idx: expected two dimensions or more, found an array of shape [3]"),
+            (idx(0x08, &[2, 2], &[1, 2, 3]), "f.idx: expected 4 element(s) as its header says, found 3"),
+            (idx(0x0c, &[1, 1], &[1, 2, 3]), "f.idx: expected 1 element(s) as its header says, found 0"),
+            (
+                idx(0x08, &[1, 1], &[1, 2]),
+                "f.idx: expected the end after 1 element(s) as its header says, found more bytes",
+            ),
+            (
+                idx(0x0e, &[u32::MAX, u32::MAX], &[1; 16]),
+                "f.idx: expected 18446744065119617025 element(s) as its header says, found 2",
+            ),
+            (
+                idx(0x0e, &[u32::MAX, u32::MAX, 0, 2], &[]),
+                "f.idx: expected sizes whose product is below 2^64, found an array of shape [4294967295, 4294967295, 0, 2]",
+            ),
+            (idx(0x08, &[u32::MAX, 0], &[]), "f.idx: expected at most 1000000 rows for 0 entries, found 4294967295"),
+            (
+                idx(0x08, &[], &[7]),
+                "f.idx: expected an idx header: 0, 0, a type and the number of dimensions, found \"\\0\\0\\u{8}\\0\"",
+            ),
+            (
+                idx(0x0a, &[1, 1], &[7]),
+                "f.idx: expected an idx header: 0, 0, a type and the number of dimensions, found \"\\0\\0\\n\\u{2}\"",
+            ),
+            (vec![0, 0], "f.idx: expected an idx header: 0, 0, a type and the number of dimensions, found \"\\0\\0\""),
+            (
+                vec![0, 0, 8, 2, 0, 0, 0, 1, 0],
+                "f.idx: expected an idx header with a size for each dimension, found \"\\0\\0\\0\\u{1}\\0\"",
+            ),
+            (
+                gz(&idx(0x08, &[1, 1], &[7])),
+                "f.idx: expected an idx header: 0, 0, a type and the number of dimensions, found \"\\u{1f}\\x8b\\u{8}\\0\"",
+            ),
+        ],
+    );
+    check("-images-idx3-ubyte.gz", ReadOptions::default(), [(gz(&idx(0x08, &[1, 1, 1], &[7])), "1 x 1 dense: 0,0=7")]);
+}
+
+#[test]
+fn a_small_file_may_not_stand_for_a_large_one() {
+    let files = Files::new();
+    let plain = ReadOptions::default();
+    let last = ReadOptions { label_column: Some(LabelColumn::Last), ..ReadOptions::default() };
+    let zeros = npy("'<f8'", "(10, 1048576)", &[0; 80 << 20]);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["format", "shape", "indptr", "indices", "data"] {
+        zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        // Each by itself would pass.
+        let bytes = match name {
+            "format" => npy("'|S3'", "()", b"csr"),
+            "shape" => npy_i8(&[3_400_000, 2]),
+            _ => npy_i8(&[0; 3_400_001]),
+        };
+        zip.write_all(&bytes).unwrap();
+    }
+    let archive = zip.finish().unwrap().into_inner();
+    for (name, bytes) in [
+        ("f.svm.gz", bomb("1 1:1\n", gz)),
+        ("f.svm.xz", bomb("1 1:1\n", xz)),
+        // One line without an end.
+        ("g.svm.gz", bomb(" ", gz)),
+        ("f.csv.gz", bomb("0,0,0,0,0\n", gz)),
+        ("f.mtx.bz2", [bz2(b"%%MatrixMarket matrix array real general\n"), bomb("% nothing\n", bz2)].concat()),
+        ("f.npy.gz", gz(&zeros)),
+        ("f.idx.xz", xz(&idx(0x0e, &[10, 1 << 20], &zeros[zeros.len() - (80 << 20)..]))),
+        ("f.npz", archive.clone()),
+        ("f.npz.bz2", bz2(&archive)),
+    ] {
+        files.write(name, &bytes);
+        let found = files.read(name, if name.contains(".csv") { &last } else { &plain });
+        let (size, limit) = (bytes.len(), (64 << 20) + 100 * bytes.len());
+        assert!(size < 1 << 18 && found.starts_with(name), "{size} bytes: {found}");
+        let (_, message) = found.split_once(": expected at most ").unwrap();
+        let read: usize = message.split(' ').next().unwrap().parse().unwrap();
+        assert!(read <= limit, "{found}");
+        assert!(message.ends_with(" compressed ones, found more: if so many are meant, say so"), "{found}");
+    }
+    files.write("v.txt.gz", &bomb("1\n", gz));
+    let found = files.tell(read_vector(&files.path("v.txt.gz")).map(|values| values.len().to_string()));
+    assert!(found.contains("compressed ones, found more"), "{found}");
+    // As many as are said to be meant are read.
+    let meant = ReadOptions { max_bytes: Some(1 << 30), ..plain };
+    assert_eq!(files.read("f.npz", &meant), "f.npz: row pointer 3400000 is 0, expected the number of entries");
+    files.write("w.txt.gz", &gz("1\n".repeat(1 << 20).as_bytes()));
+    assert_eq!(read_vector_within(&files.path("w.txt.gz"), Some(2 << 20)).unwrap().len(), 1 << 20);
+    assert!(read_vector_within(&files.path("w.txt.gz"), Some((2 << 20) - 1)).is_err());
+}
+
+#[test]
+fn a_limit_that_is_said_holds_for_every_file() {
+    let five = ReadOptions { max_bytes: Some(5), ..ReadOptions::default() };
+    check(
+        ".svm",
+        five,
+        [
+            (text("1 1:2"), "1 x 1 sparse: 0,0=2; labels [1.0]"),
+            (text("1 1:2\n"), "f.svm:1: expected at most 5 bytes, found more: if so many are meant, say so"),
+        ],
+    );
+    check(
+        ".svm.xz",
+        five,
+        [(xz(b"1 1:2\n"), "f.svm.xz:1: expected at most 5 bytes, found more: if so many are meant, say so")],
+    );
+    let absent = ReadOptions { label_column: Some(LabelColumn::Absent), ..five };
+    check(
+        ".csv.gz",
+        absent,
+        [(gz(b"1,2\n3\n"), "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, say so")],
+    );
+    check(
+        ".npz",
+        five,
+        [(
+            sparse_npz("csr", &[]),
+            "f.npz: array format: expected at most 5 bytes, found more: if so many are meant, say so",
+        )],
+    );
+}
+
+#[test]
 fn compressed_streams_may_follow_each_other_and_break() {
     let svm = b"1 1:2\n";
     let mut broken = gz(svm);
@@ -460,7 +765,7 @@ fn xz_may_not_ask_for_all_memory() {
 
 #[test]
 fn names_must_say_the_format() {
-    let expected = "expected a name that ends in .svm .svmlight .libsvm .npz .npy .csv, then optionally .gz .bz2 .xz";
+    let expected = "expected a name that ends in .svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz";
     let files = Files::new();
     let options = ReadOptions::default();
     for name in ["f", "f.txt", "f.gz", "f.svm.zip", "f.svm.gz.xz", "svm"] {
@@ -522,6 +827,19 @@ fn vectors() {
             npy("'<f8'", "(1000000000000,)", &[0; 20]),
             "v.npy: expected 1000000000000 element(s) as its header says, found 2",
         ),
+        ("v.idx", idx(0x08, &[3], &[7, 0, 255]), "[7.0, 0.0, 255.0]"),
+        ("v-ubyte.gz", gz(&idx(0x08, &[1, 2], &[7, 9])), "[7.0, 9.0]"),
+        (
+            "v.idx",
+            idx(0x08, &[2, 2], &[7, 9, 1, 2]),
+            "v.idx: expected one dimension, row or column, found an array of shape [2, 2]",
+        ),
+        (
+            "v.idx",
+            idx(0x0d, &[1], &f32::NAN.to_be_bytes()),
+            "v.idx: number 0 (from 0) is NaN, expected a finite number",
+        ),
+        ("v.idx", idx(0x08, &[u32::MAX], &[7]), "v.idx: expected 4294967295 element(s) as its header says, found 1"),
         ("v.txt", text(""), "v.txt: expected at least one number, found none"),
         ("v.txt", text("# 1 2\n"), "v.txt: expected at least one number, found none"),
         ("v.txt", text("1\n2 x\n"), "v.txt:2: expected a finite number, found \"x\""),

@@ -43,13 +43,40 @@ proptest! {
         }
         let files = Files::new();
         let path = files.write("f.svm", text.as_bytes());
-        let index_base = if one { IndexBase::One } else { IndexBase::Zero };
-        let mut options = ReadOptions { index_base, columns: Some(columns), label_column: None };
+        let index_base = Some(if one { IndexBase::One } else { IndexBase::Zero });
+        let mut options = ReadOptions { index_base, columns: Some(columns), label_column: None, max_bytes: None };
         let design = Design::from_triplets(labels.len(), columns, &entries).unwrap();
         prop_assert_eq!(read(&path, &options).unwrap(), Dataset { design, labels: Some(labels) });
         options.columns = None;
         let last = entries.iter().map(|entry| entry.1 + 1).max().unwrap_or(0);
         prop_assert_eq!(read(&path, &options).unwrap().design.columns(), last);
+    }
+
+    #[test]
+    fn mtx((columns, labels, entries) in sparse(), crlf in any::<bool>(), dense in any::<bool>()) {
+        let (rows, end) = (labels.len(), if crlf { "\r\n" } else { "\n" });
+        let format = if dense { "array" } else { "coordinate" };
+        let mut text = format!("%%MatrixMarket matrix {format} real general{end}%{end}{rows} {columns}");
+        let expected = if dense {
+            let mut values = vec![0.0; rows * columns];
+            for &(i, j, value) in &entries {
+                values[i * columns + j] = value;
+            }
+            text += end;
+            for (j, i) in (0..columns).flat_map(|j| (0..rows).map(move |i| (j, i))) {
+                write!(text, "{:e}{end}", values[i * columns + j]).unwrap();
+            }
+            Design::dense(rows, columns, values).unwrap()
+        } else {
+            write!(text, " {}{end}", entries.len()).unwrap();
+            for (i, j, value) in &entries {
+                write!(text, "{} {} {value}{end}", i + 1, j + 1).unwrap();
+            }
+            Design::from_triplets(rows, columns, &entries).unwrap()
+        };
+        let files = Files::new();
+        let path = files.write("f.mtx", text.as_bytes());
+        prop_assert_eq!(read(&path, &ReadOptions::default()).unwrap(), Dataset { design: expected, labels: None });
     }
 
     #[test]
@@ -84,12 +111,15 @@ proptest! {
 #[test]
 fn every_format_in_every_compression() {
     let files = Files::new();
-    let options = ReadOptions { label_column: Some(LabelColumn::First), ..ReadOptions::default() };
     for (name, text, expected) in [
         ("f.svm", "1 1:2\n-1 2:3\n", "2 x 2 sparse: 0,0=2 1,1=3; labels [1.0, -1.0]"),
+        ("f.mtx", "%%MatrixMarket matrix array real general\n1 1\n3\n", "1 x 1 dense: 0,0=3"),
+        ("f.idx", "\0\0\x08\x02\0\0\0\x01\0\0\0\x01!", "1 x 1 dense: 0,0=33"),
         ("f.csv", "1,2\n-1,3\n", "2 x 1 dense: 0,0=2 1,0=3; labels [1.0, -1.0]"),
     ] {
         for (ending, bytes) in compressed(text.as_bytes()) {
+            let label_column = (name == "f.csv").then_some(LabelColumn::First);
+            let options = ReadOptions { label_column, ..ReadOptions::default() };
             let name = format!("{name}{ending}");
             files.write(&name, &bytes);
             assert_eq!(files.read(&name, &options), expected, "{name}");
@@ -114,5 +144,5 @@ fn an_empty_vector_is_written_and_read() {
     let files = Files::new();
     let mut array = Vec::new();
     write_vector(&mut array, &[]).unwrap();
-    assert_eq!(read_vector(&files.write("v.npy", &array)).unwrap(), []);
+    assert!(read_vector(&files.write("v.npy", &array)).unwrap().is_empty());
 }

@@ -77,6 +77,19 @@ pub(crate) fn npy_i8(numbers: &[i64]) -> Vec<u8> {
     npy("'<i8'", &format!("({},)", numbers.len()), &elements)
 }
 
+/// 64-bit floating-point numbers as an array holds them.
+pub(crate) fn f8(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// An idx file: type, sizes, elements.
+pub(crate) fn idx(element: u8, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, element, sizes.len() as u8];
+    bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    bytes.extend(elements);
+    bytes
+}
+
 /// A zip archive of arrays.
 pub(crate) fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -126,6 +139,11 @@ pub(crate) fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut out = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
     out.write_all(bytes).unwrap();
     out.finish().unwrap()
+}
+
+/// `part` so often that 80 MiB come of it, compressed in pieces by `compress`: much more than the pieces account for.
+pub(crate) fn bomb(part: &str, compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    compress(part.repeat((1 << 20) / part.len()).as_bytes()).repeat(80)
 }
 
 /// `bytes` uncompressed and in each compression, with the ending to append.
