@@ -5,11 +5,16 @@
 
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
+use crate::solver::{SolveError, check_vector};
+use crate::vector::dot;
 
-/// The first derivatives of an outer function f(z, x); its value is not needed.
+/// An outer function f(z, x) and its first derivatives.
 ///
 /// `at` is a point of the inner problem, with whatever is known there; `problem` is that problem.
 pub trait Outer<P: ?Sized>: Sync {
+    /// f(z, x). No estimator needs it; whoever optimises or verifies F does.
+    fn value(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64;
+
     /// `out = grad_z f(z, x)`, length m.
     fn grad_z(&self, problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx);
 
@@ -22,6 +27,10 @@ pub trait Outer<P: ?Sized>: Sync {
 pub struct Envelope;
 
 impl<P: Objective + ?Sized> Outer<P> for Envelope {
+    fn value(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        problem.value(at, ctx)
+    }
+
     fn grad_z(&self, problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
         if at.grad_z.is_empty() {
             problem.grad_z(at.z, at.x, out, &mut [], ctx);
@@ -44,8 +53,56 @@ impl<P: Objective + ?Sized> Outer<P> for Envelope {
 pub struct Linear(pub Vec<f64>);
 
 impl<P: ?Sized> Outer<P> for Linear {
+    fn value(&self, _: &P, at: Point<'_>, _: &mut Ctx) -> f64 {
+        dot(&self.0, at.z)
+    }
+
     fn grad_z(&self, _: &P, _: Point<'_>, out: &mut [f64], _: &mut Ctx) {
         out.copy_from_slice(&self.0);
+    }
+
+    fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
+}
+
+/// f(z, x) = Q(z, y): another objective of the same z, with a parameter y of its own; it does not depend on x. A loss on
+/// held-out rows is one, and its gradient says how x should move for that loss to fall.
+///
+/// # Panics
+///
+/// Its methods panic if Q is a function of another number of latent variables.
+#[derive(Debug)]
+pub struct HeldOut<'a, Q: ?Sized> {
+    objective: &'a Q,
+    parameter: &'a [f64],
+}
+
+impl<Q: ?Sized> Clone for HeldOut<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for HeldOut<'_, Q> {}
+
+impl<'a, Q: Objective + ?Sized> HeldOut<'a, Q> {
+    /// Q(z, y) with Q = `objective` and y = `parameter`.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] if y has the wrong length or is not finite.
+    pub fn new(objective: &'a Q, parameter: &'a [f64]) -> Result<Self, SolveError> {
+        check_vector("the parameter of the outer function", objective.parameter_len(), parameter)?;
+        Ok(Self { objective, parameter })
+    }
+}
+
+impl<P: ?Sized, Q: Objective + ?Sized> Outer<P> for HeldOut<'_, Q> {
+    fn value(&self, _: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        self.objective.value(Point::new(at.z, self.parameter), ctx)
+    }
+
+    fn grad_z(&self, _: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        self.objective.grad_z(at.z, self.parameter, out, &mut [], ctx);
     }
 
     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
