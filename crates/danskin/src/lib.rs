@@ -20,11 +20,13 @@
 //! A user picks one thing from each of [`problem`], [`solver`], [`estimator`] (with [`unrolled`] and [`implicit`]) and
 //! [`linear`]; they know of each other through the traits of those modules alone.
 
-pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, testing, vector};
+pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, vector};
 #[cfg(feature = "data")]
 pub use danskin_data as data;
 pub use danskin_implicit as implicit;
 pub use danskin_unrolled as unrolled;
+
+pub mod testing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,7 +2,7 @@
 
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
-use danskin::testing::{check_hessian, check_problem, random};
+use danskin::testing::{EstimatorMismatch, check_estimators, check_hessian, check_problem, random};
 
 /// A problem with one product scaled by 1.0001.
 struct Wrong<P> {
@@ -130,4 +130,49 @@ fn each_wrong_product_is_named() {
             Err(mismatch) => assert_eq!(mismatch.product, named, "{product}: {mismatch}"),
         }
     }
+}
+
+#[test]
+fn each_wrong_estimator_is_named() {
+    let x = random::labels(15, 2);
+    for (product, named) in [
+        ("none", ""),
+        ("grad_x", "analytic"),
+        ("cross", "implicit"),
+        ("hess_cross", "automatic (reverse)"),
+        ("grad_z_tangent", "automatic (forward)"),
+    ] {
+        let right = Glm::new(random::design(15, 7, 3, 3), Logistic, 0.1).unwrap();
+        match check_estimators(&Wrong { right, product }, &x) {
+            Ok(()) => assert_eq!(named, "", "{product} was not found"),
+            Err(EstimatorMismatch::Differs { estimator, .. }) => assert_eq!(estimator, named, "{product}"),
+            Err(error) => panic!("{product}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn every_loss_and_parameter_passes() {
+    fn passes<L: RowLoss + Copy>(loss: L, targets: &[f64]) {
+        for wrt in Wrt::ALL {
+            let problem = Glm::new(random::design(15, 7, 3, 3), loss, 0.1).unwrap();
+            let (problem, x) = problem.wrt(wrt, targets.to_vec()).unwrap();
+            check_estimators(&problem, &x).unwrap_or_else(|error| panic!("{}: {error}", wrt.name()));
+        }
+    }
+    let counts: Vec<f64> = (0..15).map(|i| f64::from(i % 4)).collect();
+    passes(Squared, &counts);
+    passes(Logistic, &random::labels(15, 2));
+    passes(Power::new(4.0).unwrap(), &counts);
+    passes(Poisson, &counts);
+    let classes = Multinomial::new(3).unwrap();
+    passes(classes, &classes.targets(&(0..15).map(|i| i % 3).collect::<Vec<_>>()));
+}
+
+#[test]
+fn what_has_no_minimum_cannot_be_compared() {
+    // Each row under its own label alone: separable.
+    let problem = Glm::new(Design::dense(2, 1, vec![1.0, -1.0]).unwrap(), Logistic, 0.0).unwrap();
+    let error = check_estimators(&problem, &[1.0, -1.0]).unwrap_err();
+    assert_eq!(error, EstimatorMismatch::NoMinimum);
 }

@@ -66,6 +66,29 @@ where
     P: Objective + ?Sized,
     S: Unroll<P>,
 {
+    check_rule_within(TOLERANCE, problem, solver, x, steps)
+}
+
+/// As [`check_rule`], with another relative error allowed against finite differences.
+///
+/// # Errors
+///
+/// As [`check_rule`].
+///
+/// # Panics
+///
+/// If the gradient overflows.
+pub fn check_rule_within<P, S>(
+    tolerance: f64,
+    problem: &P,
+    solver: &S,
+    x: &[f64],
+    steps: usize,
+) -> Result<(), RuleMismatch>
+where
+    P: Objective + ?Sized,
+    S: Unroll<P>,
+{
     let latent = |x: &[f64]| -> Result<Vec<f64>, SolveError> {
         Ok(Solve::new(problem, solver, x).stop(Stop::steps(steps)).run()?.into_z())
     };
@@ -87,7 +110,7 @@ where
     // z_T is a function of x whose higher derivatives grow with every step: a tenth of the step that suits one evaluation.
     let numeric = derivative(step(x) / 10.0, moved)?;
     let (difference, scale) = (distance(tangent, &numeric), norm(&numeric).max(norm(&z)));
-    if difference.is_nan() || difference > TOLERANCE * scale {
+    if difference.is_nan() || difference > tolerance * scale {
         return Err(RuleMismatch::Push { difference, scale });
     }
 

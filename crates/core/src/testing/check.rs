@@ -46,11 +46,6 @@ fn compare(
     if difference <= allowed * scale { Ok(()) } else { Err(Mismatch { product, against, difference, scale, allowed }) }
 }
 
-/// A scale of which [`TOLERANCE`] is the rounding of a finite difference with step `h` of something of size `size`.
-fn noise(size: f64, h: f64) -> f64 {
-    4.0 * f64::EPSILON / h * size / TOLERANCE
-}
-
 /// [`derivative`] of a function that cannot fail.
 fn difference(step: f64, mut f: impl FnMut(f64) -> Vec<f64>) -> Vec<f64> {
     match derivative(step, |h| Ok::<_, Infallible>(f(h))) {
@@ -69,10 +64,17 @@ struct Check<'a, P: ?Sized> {
     x: &'a [f64],
     v: Vec<f64>,
     w: Vec<f64>,
+    /// Relative error allowed against a finite difference.
+    tolerance: f64,
     ctx: Ctx,
 }
 
 impl<P: Problem + ?Sized> Check<'_, P> {
+    /// A scale of which the tolerance is the rounding of a finite difference with step `h` of something of size `size`.
+    fn noise(&self, size: f64, h: f64) -> f64 {
+        4.0 * f64::EPSILON / h * size / self.tolerance
+    }
+
     fn grad_z(&mut self, z: &[f64], x: &[f64]) -> Vec<f64> {
         // Outputs in z-space overwrite: what stands there before must not matter.
         let mut out = vec![f64::NAN; z.len()];
@@ -107,10 +109,17 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let size = value(z, x, &mut self.ctx).abs();
         let along_v = dot(&self.grad_z(z, x), &v);
         let numeric = difference(step(z), |h| vec![value(&along(z, &v, h), x, &mut self.ctx)]);
-        compare("grad_z", "finite difference of value", &[along_v], &numeric, noise(size, step(z)), TOLERANCE)?;
+        compare(
+            "grad_z",
+            "finite difference of value",
+            &[along_v],
+            &numeric,
+            self.noise(size, step(z)),
+            self.tolerance,
+        )?;
         let along_w = dot(&self.grad_x(Point::new(z, x)), &w);
         let numeric = difference(step(x), |h| vec![value(z, &along(x, &w, h), &mut self.ctx)]);
-        compare("grad_x", "finite difference of value", &[along_w], &numeric, noise(size, step(x)), TOLERANCE)
+        compare("grad_x", "finite difference of value", &[along_w], &numeric, self.noise(size, step(x)), self.tolerance)
     }
 
     fn second_derivatives(&mut self) -> Result<(), Mismatch> {
@@ -120,14 +129,28 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let size = norm(&self.grad_z(z, x));
         let hess = self.hess(at, &v);
         let numeric = difference(step(z), |h| self.grad_z(&along(z, &v, h), x));
-        compare("hess", "finite difference of grad_z", &hess, &numeric, noise(size, step(z)), TOLERANCE)?;
+        compare("hess", "finite difference of grad_z", &hess, &numeric, self.noise(size, step(z)), self.tolerance)?;
         let cross_t = self.cross_t(at, &w);
         let numeric = difference(step(x), |h| self.grad_z(z, &along(x, &w, h)));
-        compare("cross_t", "finite difference of grad_z in x", &cross_t, &numeric, noise(size, step(x)), TOLERANCE)?;
+        compare(
+            "cross_t",
+            "finite difference of grad_z in x",
+            &cross_t,
+            &numeric,
+            self.noise(size, step(x)),
+            self.tolerance,
+        )?;
         let size = norm(&self.grad_x(at));
         let cross = self.cross(at, &v);
         let numeric = difference(step(z), |h| self.grad_x(Point::new(&along(z, &v, h), x)));
-        compare("cross", "finite difference of grad_x in z", &cross, &numeric, noise(size, step(z)), TOLERANCE)
+        compare(
+            "cross",
+            "finite difference of grad_x in z",
+            &cross,
+            &numeric,
+            self.noise(size, step(z)),
+            self.tolerance,
+        )
     }
 
     fn identities(&mut self) -> Result<(), Mismatch> {
@@ -202,8 +225,8 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
     if matches { once } else { vec![f64::NAN; len] }
 }
 
-/// Checks every product of `problem` at (z, x): first and second derivatives against finite differences, symmetry and
-/// adjoint identities, the combined products, and every method with and without the memo.
+/// Checks every product of `problem` at (z, x): first and second derivatives against finite differences (to 1e-6), symmetry
+/// and adjoint identities, the combined products, and every method with and without the memo.
 ///
 /// # Errors
 ///
@@ -213,10 +236,29 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
 ///
 /// If a length is wrong.
 pub fn check_problem<P: Problem + ?Sized>(problem: &P, z: &[f64], x: &[f64]) -> Result<(), Mismatch> {
+    check_problem_within(TOLERANCE, problem, z, x)
+}
+
+/// As [`check_problem`], with another relative error allowed against finite differences: near kinks of a derivative they are
+/// coarse.
+///
+/// # Errors
+///
+/// As [`check_problem`].
+///
+/// # Panics
+///
+/// If a length is wrong.
+pub fn check_problem_within<P: Problem + ?Sized>(
+    tolerance: f64,
+    problem: &P,
+    z: &[f64],
+    x: &[f64],
+) -> Result<(), Mismatch> {
     assert_eq!(z.len(), problem.latent_len(), "z must have length m");
     assert_eq!(x.len(), problem.parameter_len(), "x must have length p");
     let (v, w) = (random::vector(z.len(), 1), random::vector(x.len(), 2));
-    let mut check = Check { problem, z, x, v, w, ctx: Ctx::new() };
+    let mut check = Check { problem, z, x, v, w, tolerance, ctx: Ctx::new() };
     check.first_derivatives()?;
     check.second_derivatives()?;
     check.identities()?;

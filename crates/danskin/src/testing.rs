@@ -1,0 +1,202 @@
+//! Verifiers: what a user's problem, solver or loss is checked with.
+//!
+//! [`check_problem`] and [`check_hessian`] compare a problem's products with finite differences and with one another,
+//! [`check_rule`] does so for a solver's rule, and [`check_estimators`] for g1, g2 and g3 as a whole. Each names what is wrong.
+
+pub use danskin_core::testing::*;
+pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_within};
+
+use crate::estimator::EstimateError;
+use crate::prelude::*;
+use crate::vector::{axpy, dot, norm};
+use thiserror::Error;
+
+/// Relative error allowed against a finite difference.
+const TOLERANCE: f64 = 1e-6;
+/// Relative gradient norm of what is taken for a minimum.
+const CONVERGED: f64 = 1e-12;
+/// Relative gradient norm beyond which there is nothing to compare with.
+const UNCONVERGED: f64 = 1e-8;
+/// Steps that g2 is checked over.
+const STEPS: usize = 5;
+
+/// An estimator that is not the derivative it should be, or nothing to compare it with.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EstimatorMismatch {
+    /// A gradient is not the derivative.
+    #[error(
+        "{estimator}: differs by {difference:e} from {against}, at a scale of {scale:e} (allowed {allowed:e} of it)"
+    )]
+    Differs {
+        /// Which estimator.
+        estimator: &'static str,
+        /// What it was compared with.
+        against: &'static str,
+        /// The difference.
+        difference: f64,
+        /// The scale of what was compared.
+        scale: f64,
+        /// The relative error allowed.
+        allowed: f64,
+    },
+    /// No minimum was found to compare at.
+    #[error(
+        "no minimum was reached: ‖grad_z L‖ is {relative_residual:e} of that at 0 after {steps} steps of Newton-CG"
+    )]
+    NotConverged {
+        /// ‖grad_z L‖ over that at z = 0.
+        relative_residual: f64,
+        /// Newton steps.
+        steps: usize,
+    },
+    /// L is known to have none.
+    #[error("L falls for ever along a direction: there is no minimum to compare at")]
+    NoMinimum,
+    /// A solve failed.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+    /// An estimator gave nothing.
+    #[error("{estimator}: {error}")]
+    Estimate {
+        /// Which estimator.
+        estimator: &'static str,
+        /// Why.
+        error: EstimateError,
+    },
+}
+
+/// Checks the estimators of `problem` at x against finite differences along a direction (to 1e-6): g1 against l(x) = min_z L(z, x)
+/// and g3 against <c, z*(x)>, both at a minimum found by Newton-CG, and g2 in reverse and forward mode against
+/// L(z_T(x), x), z_T five steps of gradient descent.
+///
+/// # Errors
+///
+/// The first [`EstimatorMismatch`], which names the estimator that is wrong. Where [`check_problem`] finds nothing, the fault is in
+/// an estimator or a solver.
+pub fn check_estimators<P: Problem + ?Sized>(problem: &P, x: &[f64]) -> Result<(), EstimatorMismatch> {
+    check_estimators_within(TOLERANCE, problem, x)
+}
+
+/// As [`check_estimators`], with another relative error allowed.
+///
+/// # Errors
+///
+/// As [`check_estimators`].
+pub fn check_estimators_within<P: Problem + ?Sized>(
+    tolerance: f64,
+    problem: &P,
+    x: &[f64],
+) -> Result<(), EstimatorMismatch> {
+    let check = Check { tolerance, problem, x, dx: random::vector(x.len(), 1) };
+    check.at_the_minimum()?;
+    check.on_the_way()
+}
+
+struct Check<'a, P: ?Sized> {
+    tolerance: f64,
+    problem: &'a P,
+    x: &'a [f64],
+    dx: Vec<f64>,
+}
+
+impl<P: Problem + ?Sized> Check<'_, P> {
+    fn at_the_minimum(&self) -> Result<(), EstimatorMismatch> {
+        let newton = Newton::new(Cg::default());
+        let outer = Linear(random::vector(self.problem.latent_len(), 2));
+        let numeric = derivative(step(self.x), |h| {
+            let moved = self.moved(h);
+            let solution = self.minimise(&newton, &moved)?;
+            let value = self.problem.value(solution.point(), &mut Ctx::new());
+            Ok::<_, EstimatorMismatch>(vec![value, dot(&outer.0, solution.z())])
+        })?;
+        let solution = self.minimise(&newton, self.x)?;
+        let value = self.problem.value(solution.point(), &mut Ctx::new()).abs();
+        let g1 = given("analytic", solution.gradient(&Analytic))?;
+        self.compare("analytic", "a finite difference of min_z L", &g1, numeric[0], value)?;
+        let g3 = given("implicit", solution.gradient_of(&outer, &Implicit::new(Cg::default())))?;
+        let size = norm(&outer.0) * norm(solution.z());
+        self.compare("implicit", "a finite difference of <c, z*>", &g3, numeric[1], size)
+    }
+
+    fn minimise<'a>(
+        &'a self,
+        newton: &'a Newton<Cg>,
+        x: &'a [f64],
+    ) -> Result<Solution<'a, P, Newton<Cg>>, EstimatorMismatch> {
+        let stop = Stop::tolerance(CONVERGED).within(200);
+        let solution = Solve::new(self.problem, newton, x).stop(stop).run()?;
+        if self.problem.falls_for_ever(solution.point(), &mut Ctx::new()) {
+            return Err(EstimatorMismatch::NoMinimum);
+        }
+        let relative_residual = solution.residual() / solution.initial_residual().max(f64::MIN_POSITIVE);
+        if relative_residual <= UNCONVERGED {
+            Ok(solution)
+        } else {
+            Err(EstimatorMismatch::NotConverged { relative_residual, steps: solution.steps() })
+        }
+    }
+
+    fn on_the_way(&self) -> Result<(), EstimatorMismatch> {
+        // A step that does not depend on x.
+        let search = Backtracking::default();
+        let rho = Solve::new(self.problem, &search, self.x).stop(Stop::steps(STEPS)).run()?.state().rho();
+        let solver = GradientDescent::new(StepSize::Fixed(if rho.is_finite() { rho / 2.0 } else { 1.0 }));
+        let value = |h| -> Result<_, EstimatorMismatch> {
+            let moved = self.moved(h);
+            let solution = Solve::new(self.problem, &solver, &moved).stop(Stop::steps(STEPS)).run()?;
+            Ok(vec![self.problem.value(solution.point(), &mut Ctx::new())])
+        };
+        let numeric = derivative(step(self.x) / 10.0, value)?[0];
+        let solve = || Solve::new(self.problem, &solver, self.x).stop(Stop::steps(STEPS));
+        let taped = solve().record(Tape::new()).run()?;
+        let size = 10.0 * self.problem.value(taped.point(), &mut Ctx::new()).abs();
+        let g2 = given("automatic", taped.gradient(&Automatic))?;
+        self.compare("automatic (reverse)", "a finite difference of L(z_T)", &g2, numeric, size)?;
+        let forward = solve().record(Tangents::along(vec![self.dx.clone()])).run()?;
+        let along = given("automatic", forward.gradient(&Forward))?[0];
+        self.agree("automatic (forward)", "reverse mode", along, dot(&g2, &self.dx), norm(&g2) * norm(&self.dx), 1e-11)
+    }
+
+    fn moved(&self, h: f64) -> Vec<f64> {
+        let mut moved = self.x.to_vec();
+        axpy(h, &self.dx, &mut moved);
+        moved
+    }
+
+    /// <gradient, dx> against `numeric`, a finite difference of something of size `size`.
+    fn compare(
+        &self,
+        estimator: &'static str,
+        against: &'static str,
+        gradient: &[f64],
+        numeric: f64,
+        size: f64,
+    ) -> Result<(), EstimatorMismatch> {
+        let noise = 100.0 * f64::EPSILON / step(self.x) * size / self.tolerance;
+        let scale = (norm(gradient) * norm(&self.dx)).max(noise);
+        self.agree(estimator, against, dot(gradient, &self.dx), numeric, scale, self.tolerance)
+    }
+
+    fn agree(
+        &self,
+        estimator: &'static str,
+        against: &'static str,
+        found: f64,
+        expected: f64,
+        scale: f64,
+        allowed: f64,
+    ) -> Result<(), EstimatorMismatch> {
+        let difference = (found - expected).abs();
+        // A NaN must not pass.
+        if difference <= allowed * scale {
+            Ok(())
+        } else {
+            Err(EstimatorMismatch::Differs { estimator, against, difference, scale, allowed })
+        }
+    }
+}
+
+fn given(estimator: &'static str, gradient: Result<Gradient, EstimateError>) -> Result<Vec<f64>, EstimatorMismatch> {
+    gradient.map(|gradient| gradient.value).map_err(|error| EstimatorMismatch::Estimate { estimator, error })
+}
