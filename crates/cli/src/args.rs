@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Compare the errors and costs of the estimators over a number of iterations.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Compare(CompareArgs),
+    /// Check every product, rule and estimator of a problem on your data against finite differences and identities.
+    #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
+    Check(CheckArgs),
     /// List the data sets shipped with danskin, describe one or a file, or fetch one.
     #[command(subcommand)]
     Data(DataCommand),
@@ -242,6 +245,29 @@ impl CompareArgs {
     pub(crate) fn default_values() -> Self {
         Self::parse_from(["compare"])
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) problem: ProblemName,
+    /// The design D: a file, as for `danskin gradient`, or the name of a shipped set.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) design: PathBuf,
+    /// The penalty, at least 0.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    #[arg(conflicts_with = "condition")]
+    pub(crate) lambda: Option<f64>,
+    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1. 100 if neither is given.
+    #[arg(long, value_name = "F", value_parser = condition)]
+    pub(crate) condition: Option<f64>,
+    #[command(flatten)]
+    pub(crate) inputs: ProblemArgs,
+    /// Relative error allowed against finite differences; 1e-6, or 1e-3 for losses with kinks in a derivative (huber,
+    /// squared-hinge, pnorm:P with P <= 3), over which differences step.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    pub(crate) allowed: Option<f64>,
 }
 
 #[derive(Debug, Subcommand)]

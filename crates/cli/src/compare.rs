@@ -17,15 +17,9 @@ use crate::input::{self, Penalty};
 use crate::output::{Folder, print};
 use crate::progress;
 
-/// L / lambda where neither is given.
-const CONDITION: f64 = 100.0;
-
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
-    let penalty = match args.lambda {
-        Some(lambda) => Penalty::Lambda(lambda),
-        None => Penalty::Condition(args.condition.unwrap_or(CONDITION)),
-    };
+    let penalty = Penalty::or_default(args.lambda, args.condition);
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 

@@ -25,6 +25,15 @@ pub(crate) enum Penalty {
     Condition(f64),
 }
 
+/// L / lambda where neither lambda nor a condition is given.
+const CONDITION: f64 = 100.0;
+
+impl Penalty {
+    pub(crate) fn or_default(lambda: Option<f64>, condition: Option<f64>) -> Self {
+        lambda.map_or(Self::Condition(condition.unwrap_or(CONDITION)), Self::Lambda)
+    }
+}
+
 /// A problem and where to start.
 pub(crate) struct Input {
     pub(crate) problem: Box<AnyProblem>,

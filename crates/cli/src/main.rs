@@ -4,6 +4,7 @@
 //! that was asked for failed; 130 interrupted.
 
 mod args;
+mod check;
 mod compare;
 mod data;
 mod failure;
@@ -38,6 +39,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Some(Command::Gradient(command)) => gradient::run(&command, args.quiet),
         Some(Command::Compare(command)) => compare::run(&command, args.quiet),
+        Some(Command::Check(command)) => check::run(&command),
         Some(Command::Data(command)) => data::run(&command, args.quiet),
         None => {
             output::print("danskin compare, with its defaults; `danskin --help` tells what else there is\n")?;

@@ -35,6 +35,11 @@ pub(crate) fn watch_for_interrupts() {
     WATCHED.store(true, Ordering::Relaxed);
 }
 
+/// From here on nothing is written, and an interrupt ends the program at once.
+pub(crate) fn stop_watching_for_interrupts() {
+    WATCHED.store(false, Ordering::Relaxed);
+}
+
 /// Ends a command between its loops if Ctrl-C was pressed.
 pub(crate) fn check_interrupt() -> Result<(), Failure> {
     if INTERRUPTED.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }

@@ -4,15 +4,13 @@
 //! [`check_rule`] does so for a solver's rule, and [`check_estimators`] for g1, g2 and g3 as a whole. Each names what is wrong.
 
 pub use danskin_core::testing::*;
-pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_within};
+pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_by};
 
 use crate::estimator::EstimateError;
 use crate::prelude::*;
 use crate::vector::{axpy, dot, norm};
 use thiserror::Error;
 
-/// Relative error allowed against a finite difference.
-const TOLERANCE: f64 = 1e-6;
 /// Relative gradient norm of what is taken for a minimum.
 const CONVERGED: f64 = 1e-12;
 /// Relative gradient norm beyond which there is nothing to compare with.
@@ -75,26 +73,26 @@ pub enum EstimatorMismatch {
 /// The first [`EstimatorMismatch`], which names the estimator that is wrong. Where [`check_problem`] finds nothing, the fault is in
 /// an estimator or a solver.
 pub fn check_estimators<P: Problem + ?Sized>(problem: &P, x: &[f64]) -> Result<(), EstimatorMismatch> {
-    check_estimators_within(TOLERANCE, problem, x)
+    check_estimators_by(Differences::SMOOTH, problem, x)
 }
 
-/// As [`check_estimators`], with another relative error allowed.
+/// As [`check_estimators`], by other finite differences.
 ///
 /// # Errors
 ///
 /// As [`check_estimators`].
-pub fn check_estimators_within<P: Problem + ?Sized>(
-    tolerance: f64,
+pub fn check_estimators_by<P: Problem + ?Sized>(
+    differences: Differences,
     problem: &P,
     x: &[f64],
 ) -> Result<(), EstimatorMismatch> {
-    let check = Check { tolerance, problem, x, dx: random::vector(x.len(), 1) };
+    let check = Check { differences, problem, x, dx: random::vector(x.len(), 1) };
     check.at_the_minimum()?;
     check.on_the_way()
 }
 
 struct Check<'a, P: ?Sized> {
-    tolerance: f64,
+    differences: Differences,
     problem: &'a P,
     x: &'a [f64],
     dx: Vec<f64>,
@@ -104,7 +102,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
     fn at_the_minimum(&self) -> Result<(), EstimatorMismatch> {
         let newton = Newton::new(Cg::default());
         let outer = Linear(random::vector(self.problem.latent_len(), 2));
-        let numeric = derivative(step(self.x), |h| {
+        let numeric = derivative(self.step(), |h| {
             let moved = self.moved(h);
             let solution = self.minimise(&newton, &moved)?;
             let value = self.problem.value(solution.point(), &mut Ctx::new());
@@ -147,7 +145,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
             let solution = Solve::new(self.problem, &solver, &moved).stop(Stop::steps(STEPS)).run()?;
             Ok(vec![self.problem.value(solution.point(), &mut Ctx::new())])
         };
-        let numeric = derivative(step(self.x) / 10.0, value)?[0];
+        let numeric = derivative(self.step() / 10.0, value)?[0];
         let solve = || Solve::new(self.problem, &solver, self.x).stop(Stop::steps(STEPS));
         let taped = solve().record(Tape::new()).run()?;
         let size = 10.0 * self.problem.value(taped.point(), &mut Ctx::new()).abs();
@@ -156,6 +154,10 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let forward = solve().record(Tangents::along(vec![self.dx.clone()])).run()?;
         let along = given("automatic", forward.gradient(&Forward))?[0];
         self.agree("automatic (forward)", "reverse mode", along, dot(&g2, &self.dx), norm(&g2) * norm(&self.dx), 1e-11)
+    }
+
+    fn step(&self) -> f64 {
+        self.differences.step * step(self.x)
     }
 
     fn moved(&self, h: f64) -> Vec<f64> {
@@ -173,9 +175,9 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         numeric: f64,
         size: f64,
     ) -> Result<(), EstimatorMismatch> {
-        let noise = 100.0 * f64::EPSILON / step(self.x) * size / self.tolerance;
+        let noise = 100.0 * f64::EPSILON / self.step() * size / self.differences.allowed;
         let scale = (norm(gradient) * norm(&self.dx)).max(noise);
-        self.agree(estimator, against, dot(gradient, &self.dx), numeric, scale, self.tolerance)
+        self.agree(estimator, against, dot(gradient, &self.dx), numeric, scale, self.differences.allowed)
     }
 
     fn agree(

@@ -4,7 +4,7 @@ use danskin_core::outer::Linear;
 use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solve, Stop};
 use danskin_core::solver::SolveError;
-use danskin_core::testing::{derivative, random, step};
+use danskin_core::testing::{Differences, derivative, random, step};
 use danskin_core::vector::{axpy, distance, dot, norm};
 use thiserror::Error;
 
@@ -13,8 +13,6 @@ use crate::reverse::Automatic;
 use crate::rule::Unroll;
 use crate::tape::Tape;
 
-/// Relative error allowed against a finite difference; see [`danskin_core::testing`] for the scheme.
-const TOLERANCE: f64 = 1e-6;
 /// Relative error allowed between pull and push, for each step.
 const ROUNDING: f64 = 1e-12;
 
@@ -66,10 +64,10 @@ where
     P: Objective + ?Sized,
     S: Unroll<P>,
 {
-    check_rule_within(TOLERANCE, problem, solver, x, steps)
+    check_rule_by(Differences::SMOOTH, problem, solver, x, steps)
 }
 
-/// As [`check_rule`], with another relative error allowed against finite differences.
+/// As [`check_rule`], by other finite differences.
 ///
 /// # Errors
 ///
@@ -78,8 +76,8 @@ where
 /// # Panics
 ///
 /// If the gradient overflows.
-pub fn check_rule_within<P, S>(
-    tolerance: f64,
+pub fn check_rule_by<P, S>(
+    differences: Differences,
     problem: &P,
     solver: &S,
     x: &[f64],
@@ -108,9 +106,9 @@ where
         latent(&moved)
     };
     // z_T is a function of x whose higher derivatives grow with every step: a tenth of the step that suits one evaluation.
-    let numeric = derivative(step(x) / 10.0, moved)?;
+    let numeric = derivative(differences.step * step(x) / 10.0, moved)?;
     let (difference, scale) = (distance(tangent, &numeric), norm(&numeric).max(norm(&z)));
-    if difference.is_nan() || difference > tolerance * scale {
+    if difference.is_nan() || difference > differences.allowed * scale {
         return Err(RuleMismatch::Push { difference, scale });
     }
 

@@ -1,19 +1,17 @@
 //! Every product of a problem against finite differences ([`derivative`]) and against the other products.
 //!
-//! [`TOLERANCE`] leaves room for losses whose fourth derivative is large or missing. Identities between products hold to
+//! [`Differences::SMOOTH`] leaves room for losses whose fourth derivative is large. Identities between products hold to
 //! rounding.
 
 use std::convert::Infallible;
 
 use thiserror::Error;
 
-use super::{derivative, random, step};
+use super::{Differences, derivative, random, step};
 use crate::ctx::Ctx;
 use crate::problem::{AssembleHessian, Point, Problem};
 use crate::vector::{distance, dot, max_abs, norm};
 
-/// Relative error allowed against a finite difference.
-const TOLERANCE: f64 = 1e-6;
 /// Relative error allowed between two ways to compute the same product.
 const ROUNDING: f64 = 1e-11;
 /// A product that is not what it should be.
@@ -64,15 +62,18 @@ struct Check<'a, P: ?Sized> {
     x: &'a [f64],
     v: Vec<f64>,
     w: Vec<f64>,
-    /// Relative error allowed against a finite difference.
-    tolerance: f64,
+    differences: Differences,
     ctx: Ctx,
 }
 
 impl<P: Problem + ?Sized> Check<'_, P> {
-    /// A scale of which the tolerance is the rounding of a finite difference with step `h` of something of size `size`.
+    fn step(&self, around: &[f64]) -> f64 {
+        self.differences.step * step(around)
+    }
+
+    /// A scale of which the error allowed is the rounding of a finite difference with step `h` of something of size `size`.
     fn noise(&self, size: f64, h: f64) -> f64 {
-        4.0 * f64::EPSILON / h * size / self.tolerance
+        4.0 * f64::EPSILON / h * size / self.differences.allowed
     }
 
     fn grad_z(&mut self, z: &[f64], x: &[f64]) -> Vec<f64> {
@@ -108,18 +109,25 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let value = |z: &[f64], x: &[f64], ctx: &mut Ctx| problem.value(Point::new(z, x), ctx);
         let size = value(z, x, &mut self.ctx).abs();
         let along_v = dot(&self.grad_z(z, x), &v);
-        let numeric = difference(step(z), |h| vec![value(&along(z, &v, h), x, &mut self.ctx)]);
+        let numeric = difference(self.step(z), |h| vec![value(&along(z, &v, h), x, &mut self.ctx)]);
         compare(
             "grad_z",
             "finite difference of value",
             &[along_v],
             &numeric,
-            self.noise(size, step(z)),
-            self.tolerance,
+            self.noise(size, self.step(z)),
+            self.differences.allowed,
         )?;
         let along_w = dot(&self.grad_x(Point::new(z, x)), &w);
-        let numeric = difference(step(x), |h| vec![value(z, &along(x, &w, h), &mut self.ctx)]);
-        compare("grad_x", "finite difference of value", &[along_w], &numeric, self.noise(size, step(x)), self.tolerance)
+        let numeric = difference(self.step(x), |h| vec![value(z, &along(x, &w, h), &mut self.ctx)]);
+        compare(
+            "grad_x",
+            "finite difference of value",
+            &[along_w],
+            &numeric,
+            self.noise(size, self.step(x)),
+            self.differences.allowed,
+        )
     }
 
     fn second_derivatives(&mut self) -> Result<(), Mismatch> {
@@ -128,28 +136,35 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let at = Point::new(z, x);
         let size = norm(&self.grad_z(z, x));
         let hess = self.hess(at, &v);
-        let numeric = difference(step(z), |h| self.grad_z(&along(z, &v, h), x));
-        compare("hess", "finite difference of grad_z", &hess, &numeric, self.noise(size, step(z)), self.tolerance)?;
+        let numeric = difference(self.step(z), |h| self.grad_z(&along(z, &v, h), x));
+        compare(
+            "hess",
+            "finite difference of grad_z",
+            &hess,
+            &numeric,
+            self.noise(size, self.step(z)),
+            self.differences.allowed,
+        )?;
         let cross_t = self.cross_t(at, &w);
-        let numeric = difference(step(x), |h| self.grad_z(z, &along(x, &w, h)));
+        let numeric = difference(self.step(x), |h| self.grad_z(z, &along(x, &w, h)));
         compare(
             "cross_t",
             "finite difference of grad_z in x",
             &cross_t,
             &numeric,
-            self.noise(size, step(x)),
-            self.tolerance,
+            self.noise(size, self.step(x)),
+            self.differences.allowed,
         )?;
         let size = norm(&self.grad_x(at));
         let cross = self.cross(at, &v);
-        let numeric = difference(step(z), |h| self.grad_x(Point::new(&along(z, &v, h), x)));
+        let numeric = difference(self.step(z), |h| self.grad_x(Point::new(&along(z, &v, h), x)));
         compare(
             "cross",
             "finite difference of grad_x in z",
             &cross,
             &numeric,
-            self.noise(size, step(z)),
-            self.tolerance,
+            self.noise(size, self.step(z)),
+            self.differences.allowed,
         )
     }
 
@@ -236,11 +251,10 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
 ///
 /// If a length is wrong.
 pub fn check_problem<P: Problem + ?Sized>(problem: &P, z: &[f64], x: &[f64]) -> Result<(), Mismatch> {
-    check_problem_within(TOLERANCE, problem, z, x)
+    check_problem_by(Differences::SMOOTH, problem, z, x)
 }
 
-/// As [`check_problem`], with another relative error allowed against finite differences: near kinks of a derivative they are
-/// coarse.
+/// As [`check_problem`], by other finite differences: [`Differences::KINKS`] where a derivative has kinks.
 ///
 /// # Errors
 ///
@@ -249,8 +263,8 @@ pub fn check_problem<P: Problem + ?Sized>(problem: &P, z: &[f64], x: &[f64]) -> 
 /// # Panics
 ///
 /// If a length is wrong.
-pub fn check_problem_within<P: Problem + ?Sized>(
-    tolerance: f64,
+pub fn check_problem_by<P: Problem + ?Sized>(
+    differences: Differences,
     problem: &P,
     z: &[f64],
     x: &[f64],
@@ -258,7 +272,7 @@ pub fn check_problem_within<P: Problem + ?Sized>(
     assert_eq!(z.len(), problem.latent_len(), "z must have length m");
     assert_eq!(x.len(), problem.parameter_len(), "x must have length p");
     let (v, w) = (random::vector(z.len(), 1), random::vector(x.len(), 2));
-    let mut check = Check { problem, z, x, v, w, tolerance, ctx: Ctx::new() };
+    let mut check = Check { problem, z, x, v, w, differences, ctx: Ctx::new() };
     check.first_derivatives()?;
     check.second_derivatives()?;
     check.identities()?;

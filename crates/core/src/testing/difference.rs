@@ -5,6 +5,28 @@
 
 use crate::vector::max_abs;
 
+/// How a derivative is compared with finite differences.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Differences {
+    /// What [`step`] is multiplied by.
+    pub step: f64,
+    /// Relative error allowed.
+    pub allowed: f64,
+}
+
+impl Differences {
+    /// For functions with four derivatives or so.
+    pub const SMOOTH: Self = Self { step: 1.0, allowed: 1e-6 };
+    /// For sums of functions with kinks in a derivative: short steps pass over few of them, and keep fewer digits.
+    pub const KINKS: Self = Self { step: 1e-3, allowed: 1e-3 };
+}
+
+impl Default for Differences {
+    fn default() -> Self {
+        Self::SMOOTH
+    }
+}
+
 /// The step that suits a vector: 1e-3 of its largest entry, or 1e-3 where it is 0.
 #[must_use]
 pub fn step(around: &[f64]) -> f64 {

@@ -5,5 +5,5 @@ mod check;
 mod difference;
 pub mod random;
 
-pub use check::{Mismatch, check_hessian, check_problem, check_problem_within};
-pub use difference::{derivative, step};
+pub use check::{Mismatch, check_hessian, check_problem, check_problem_by};
+pub use difference::{Differences, derivative, step};

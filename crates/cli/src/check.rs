@@ -1,0 +1,109 @@
+//! `danskin check`.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use danskin::ctx::Ctx;
+use danskin::prelude::*;
+use danskin::testing::{Differences, check_estimators_by, check_hessian, check_problem_by, check_rule_by, random};
+use danskin::vector::{max_abs, norm};
+use danskin_bench::choice::{AnyProblem, Choices};
+
+use crate::args::{CheckArgs, ProblemName};
+use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
+use crate::input::{self, Input, Penalty};
+use crate::output::print;
+use crate::progress;
+
+/// Latent variables up to which the Hessian is written down.
+const HESSIAN_UP_TO: usize = 500;
+/// Steps that rules are checked over.
+const STEPS: usize = 3;
+
+pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let penalty = Penalty::or_default(args.lambda, args.condition);
+    let mut ctx = Ctx::new();
+    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &Choices::default(), &mut ctx)?;
+    progress::stop_watching_for_interrupts();
+    let differences = if has_kinks(args.problem) { Differences::KINKS } else { Differences::SMOOTH };
+    let allowed = args.allowed.unwrap_or(differences.allowed);
+    let differences = Differences { allowed, ..differences };
+    let Input { problem, x, initial, instance } = &input;
+    print(&format!(
+        "{} on {}: {} rows, {} columns, lambda {:e}, x: {} ({} numbers); {allowed:e} allowed against finite differences\n",
+        instance.problem,
+        instance.design,
+        instance.rows,
+        instance.columns,
+        instance.lambda,
+        instance.wrt,
+        instance.parameters
+    ))?;
+    let z = match initial {
+        Some(initial) => initial.clone(),
+        None => place(problem.as_ref(), x, &mut ctx),
+    };
+    Table { problem: problem.as_ref(), z: &z, x, differences, failed: false }.fill(&mut ctx)
+}
+
+/// Whether finite differences step over points without enough derivatives.
+fn has_kinks(problem: ProblemName) -> bool {
+    match problem {
+        ProblemName::Huber(_) | ProblemName::SquaredHinge => true,
+        ProblemName::Power(power) => power.exponent() <= 3.0 && power.exponent() != 2.0,
+        _ => false,
+    }
+}
+
+/// A random z at which predictions are about 2 at the most, whatever the scale of D; the memo is D z. Not 2 itself: losses
+/// may have kinks at round numbers.
+fn place(problem: &AnyProblem, x: &[f64], ctx: &mut Ctx) -> Vec<f64> {
+    let mut z = random::vector(problem.latent_len(), 7);
+    let (mut grad_z, mut u) = (vec![0.0; z.len()], vec![0.0; problem.memo_len()]);
+    problem.grad_z(&z, x, &mut grad_z, &mut u, ctx);
+    let size = max_abs(&u).max(norm(&z) / (z.len().max(1) as f64).sqrt());
+    z.iter_mut().for_each(|z| *z *= 1.9 / size);
+    z
+}
+
+struct Table<'a> {
+    problem: &'a AnyProblem,
+    z: &'a [f64],
+    x: &'a [f64],
+    differences: Differences,
+    failed: bool,
+}
+
+impl Table<'_> {
+    fn fill(mut self, ctx: &mut Ctx) -> Result<ExitCode, Failure> {
+        let (problem, z, x) = (self.problem, self.z, self.x);
+        self.line("products", &check_problem_by(self.differences, problem, z, x))?;
+        if problem.latent_len() <= HESSIAN_UP_TO {
+            self.line("assembled Hessian", &check_hessian(problem, z, x))?;
+        }
+        let start = vec![0.0; z.len()];
+        match problem.smoothness(Point::new(&start, x), ctx).filter(|l| *l > 0.0 && l.is_finite()) {
+            Some(smoothness) => {
+                let step = StepSize::Fixed(0.3 / smoothness);
+                self.rule("rule of gd", &GradientDescent::new(step))?;
+                self.rule("rule of nesterov", &Nesterov::new(step).momentum(Momentum::Fixed(0.5)))?;
+                self.rule("rule of heavy-ball", &HeavyBall::new(step).momentum(Momentum::Fixed(0.5)))?;
+            }
+            None => print("rules               skipped: no bound on the curvature to choose a step from\n")?,
+        }
+        self.line("estimators", &check_estimators_by(self.differences, problem, x))?;
+        Ok(if self.failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
+    }
+
+    fn rule<S: Unroll<AnyProblem>>(&mut self, what: &str, solver: &S) -> Result<(), Failure> {
+        self.line(what, &check_rule_by(self.differences, self.problem, solver, self.x, STEPS))
+    }
+
+    fn line<E: Display>(&mut self, what: &str, result: &Result<(), E>) -> Result<(), Failure> {
+        if let Err(error) = result {
+            self.failed = true;
+            warn(&format!("{what}: {error}"));
+        }
+        print(&format!("{what:<20}{}\n", if result.is_ok() { "ok" } else { "FAILED" }))
+    }
+}
