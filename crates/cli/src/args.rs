@@ -212,6 +212,18 @@ pub(crate) struct GradientArgs {
     pub(crate) output: PathBuf,
 }
 
+/// How large the penalty is, where that need not be said.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PenaltyArgs {
+    /// The penalty, at least 0.
+    #[arg(long, value_name = "F", value_parser = not_negative)]
+    #[arg(conflicts_with = "condition")]
+    pub(crate) lambda: Option<f64>,
+    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1. 100 if neither is given.
+    #[arg(long, value_name = "F", value_parser = condition)]
+    pub(crate) condition: Option<f64>,
+}
+
 #[derive(Debug, Parser)]
 pub(crate) struct CompareArgs {
     /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
@@ -221,13 +233,8 @@ pub(crate) struct CompareArgs {
     /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
     pub(crate) design: PathBuf,
-    /// The penalty, at least 0.
-    #[arg(long, value_name = "F", value_parser = not_negative)]
-    #[arg(conflicts_with = "condition")]
-    pub(crate) lambda: Option<f64>,
-    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1. 100 if neither is given.
-    #[arg(long, value_name = "F", value_parser = condition)]
-    pub(crate) condition: Option<f64>,
+    #[command(flatten)]
+    pub(crate) penalty: PenaltyArgs,
     #[command(flatten)]
     pub(crate) inputs: ProblemArgs,
     /// The numbers of steps to look at, in any order; rates are fitted over the upper half.
@@ -255,13 +262,8 @@ pub(crate) struct CheckArgs {
     /// The design D: a file, as for `danskin gradient`, or the name of a shipped set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
-    /// The penalty, at least 0.
-    #[arg(long, value_name = "F", value_parser = not_negative)]
-    #[arg(conflicts_with = "condition")]
-    pub(crate) lambda: Option<f64>,
-    /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1. 100 if neither is given.
-    #[arg(long, value_name = "F", value_parser = condition)]
-    pub(crate) condition: Option<f64>,
+    #[command(flatten)]
+    pub(crate) penalty: PenaltyArgs,
     #[command(flatten)]
     pub(crate) inputs: ProblemArgs,
     /// Relative error allowed against finite differences; 1e-6, or 1e-3 for losses with kinks in a derivative (huber,

@@ -11,7 +11,7 @@ use danskin_bench::choice::{AnyProblem, Choices};
 
 use crate::args::{CheckArgs, ProblemName};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
-use crate::input::{self, Input, Penalty};
+use crate::input::{self, Input};
 use crate::output::print;
 use crate::progress;
 
@@ -21,7 +21,7 @@ const HESSIAN_UP_TO: usize = 500;
 const STEPS: usize = 3;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let penalty = Penalty::or_default(args.lambda, args.condition);
+    let penalty = args.penalty.given_or_default();
     let mut ctx = Ctx::new();
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &Choices::default(), &mut ctx)?;
     progress::stop_watching_for_interrupts();

@@ -13,13 +13,13 @@ use danskin_bench::report::{self, CompareReport, Instance};
 
 use crate::args::{CompareArgs, PenaltyName, ProblemName};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
-use crate::input::{self, Penalty};
+use crate::input;
 use crate::output::{Folder, print};
 use crate::progress;
 
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
-    let penalty = Penalty::or_default(args.lambda, args.condition);
+    let penalty = args.penalty.given_or_default();
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 

@@ -13,7 +13,7 @@ use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
-use crate::args::{PenaltyName, ProblemArgs, ProblemName, ReadArgs};
+use crate::args::{PenaltyArgs, PenaltyName, ProblemArgs, ProblemName, ReadArgs};
 use crate::failure::Failure;
 use crate::progress::{self, check_interrupt};
 
@@ -28,9 +28,9 @@ pub(crate) enum Penalty {
 /// L / lambda where neither lambda nor a condition is given.
 const CONDITION: f64 = 100.0;
 
-impl Penalty {
-    pub(crate) fn or_default(lambda: Option<f64>, condition: Option<f64>) -> Self {
-        lambda.map_or(Self::Condition(condition.unwrap_or(CONDITION)), Self::Lambda)
+impl PenaltyArgs {
+    pub(crate) fn given_or_default(&self) -> Penalty {
+        self.lambda.map_or(Penalty::Condition(self.condition.unwrap_or(CONDITION)), Penalty::Lambda)
     }
 }
 

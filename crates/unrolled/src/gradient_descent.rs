@@ -3,10 +3,10 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Point, Problem};
-use danskin_core::solver::{Backtracking, GradientDescent, Iterate, Pace, SolveError, Solver, Step, Trial};
+use danskin_core::solver::{Backtracking, GradientDescent, Iterate, Pace, SolveError, Step, Trial};
 use danskin_core::vector::axpy;
 
-use crate::recorded_point::{point_len, record_point, recorded_point};
+use crate::recorded_point::{point_len, recorded_point, step_recorded};
 use crate::rule::{Recorded, Unroll};
 
 /// `x_dual -= rho L_xz dual`, `dual -= rho L_zz dual`.
@@ -52,8 +52,7 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
         record: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        record_point(problem, state, record);
-        self.step(problem, x, state, ctx)
+        step_recorded(self, problem, x, state, record, ctx, |_, _| {})
     }
 
     fn pull(&self, step: Recorded<'_, P, Iterate<Pace>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
@@ -80,10 +79,7 @@ impl<P: Problem + ?Sized> Unroll<P> for Backtracking {
         record: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        let rho = record_point(problem, state, record);
-        let step = self.step(problem, x, state, ctx)?;
-        rho[0] = state.rho();
-        Ok(step)
+        step_recorded(self, problem, x, state, record, ctx, |state, rho| rho[0] = state.rho())
     }
 
     fn pull(&self, step: Recorded<'_, P, Iterate<Trial>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {

@@ -12,11 +12,11 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::Problem;
-use danskin_core::solver::{HeavyBall, Inertia, Iterate, Nesterov, SolveError, Solver, Step};
+use danskin_core::solver::{HeavyBall, Inertia, Iterate, Nesterov, SolveError, Step};
 use danskin_core::vector::axpy;
 
 use crate::gradient_descent::{pull, push};
-use crate::recorded_point::{point_len, record_point, recorded_point};
+use crate::recorded_point::{point_len, recorded_point, step_recorded};
 use crate::rule::{Recorded, Unroll};
 
 impl<P: Problem + ?Sized> Unroll<P> for Nesterov {
@@ -36,10 +36,7 @@ impl<P: Problem + ?Sized> Unroll<P> for Nesterov {
         record: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        let beta = record_point(problem, state, record);
-        let step = self.step(problem, x, state, ctx)?;
-        beta[0] = state.beta();
-        Ok(step)
+        step_recorded(self, problem, x, state, record, ctx, |state, beta| beta[0] = state.beta())
     }
 
     fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
@@ -78,8 +75,7 @@ impl<P: Problem + ?Sized> Unroll<P> for HeavyBall {
         record: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        record_point(problem, state, record);
-        self.step(problem, x, state, ctx)
+        step_recorded(self, problem, x, state, record, ctx, |_, _| {})
     }
 
     fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {

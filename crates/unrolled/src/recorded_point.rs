@@ -1,7 +1,8 @@
 //! The point at which a solver's gradient was taken, as its rule records it.
 
+use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Point, Problem};
-use danskin_core::solver::State;
+use danskin_core::solver::{SolveError, Solver, State, Step};
 
 use crate::rule::Recorded;
 
@@ -16,15 +17,25 @@ pub(crate) fn point_len<P: Problem + ?Sized>(problem: &P) -> usize {
     if keeps_memo(problem) { problem.memo_len() } else { problem.latent_len() }
 }
 
-/// Writes where `state` is to the front of `record`; what follows is the rule's own.
-pub(crate) fn record_point<'a, P: Problem + ?Sized>(
+/// Takes a step, with the point before it at the front of `record`; `rest` writes what follows, once the step is taken.
+pub(crate) fn step_recorded<P, S>(
+    solver: &S,
     problem: &P,
-    state: &impl State,
-    record: &'a mut [f64],
-) -> &'a mut [f64] {
-    let (point, rest) = record.split_at_mut(point_len(problem));
+    x: &[f64],
+    state: &mut S::State,
+    record: &mut [f64],
+    ctx: &mut Ctx,
+    rest: impl FnOnce(&S::State, &mut [f64]),
+) -> Result<Step, SolveError>
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+{
+    let (point, after) = record.split_at_mut(point_len(problem));
     point.copy_from_slice(if keeps_memo(problem) { state.memo() } else { state.latent() });
-    rest
+    let step = solver.step(problem, x, state, ctx)?;
+    rest(state, after);
+    Ok(step)
 }
 
 /// The point at the front of a record, and what follows it.
