@@ -1,4 +1,7 @@
 //! What is written to `report.json` and `report.csv`. Seconds are wall-clock, bytes are beyond problem, x and z.
+//!
+//! `docs/schemas` says the same of `report.json` as JSON Schema: a field here has its line there. Numbers that are not finite
+//! become null.
 
 use danskin::ctx::Cost;
 use danskin::estimator::EstimateError;
