@@ -108,8 +108,14 @@ impl Measure {
 /// All estimators at one t.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// How the solve stands.
+    pub status: Status,
     /// t.
     pub steps: usize,
+    /// rho, or that of the last step; `None` for solvers without one.
+    pub step: Option<f64>,
+    /// Times that an automatic rho was halved.
+    pub step_halvings: usize,
     /// ‖grad_z L(z_t, x)‖.
     pub residual: f64,
     /// The estimators asked for.
@@ -138,7 +144,7 @@ pub struct Comparison {
     pub reference: Reference,
     /// One row for each number of iterations, in increasing order.
     pub rows: Vec<Row>,
-    /// The solver's step, at the start; `None` for solvers without one.
+    /// The solver's step, at the start; `None` for solvers without one, or with none before the first step.
     pub step: Option<f64>,
     /// Passes spent before the first step, beyond the gradient at z_0: on the estimate of ‖D‖².
     pub setup_passes: u64,
@@ -245,7 +251,14 @@ fn row(snapshot: &Snapshot, reference: &[f64]) -> Row {
         };
         Measure { estimator: *estimator, error, cost: snapshot.cost_with(*estimator, own), linear }
     });
-    Row { steps: snapshot.steps, residual: snapshot.residual, measures: measures.collect() }
+    Row {
+        status: snapshot.status,
+        steps: snapshot.steps,
+        step: snapshot.step,
+        step_halvings: snapshot.step_halvings,
+        residual: snapshot.residual,
+        measures: measures.collect(),
+    }
 }
 
 fn rates(rows: &[Row], reference: &[f64], fit_from: usize, law: Law) -> Vec<Rate> {

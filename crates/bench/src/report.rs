@@ -1,4 +1,7 @@
 //! What is written to `report.json` and `report.csv`. Seconds are wall-clock, bytes are beyond problem, x and z.
+//!
+//! `docs/schemas` says the same of `report.json` as JSON Schema: a field here has its line there. Numbers that are not finite
+//! become null.
 
 use danskin::ctx::Cost;
 use danskin::estimator::EstimateError;
@@ -85,19 +88,19 @@ pub struct EstimateReport {
 
 /// What a reader of an estimate should know beyond its status, on one line.
 #[must_use]
-pub fn message(result: &Result<Gradient, EstimateError>) -> Option<String> {
-    match result {
-        Err(error) => Some(error.to_string()),
-        Ok(Gradient { linear: Some(linear), .. }) if linear.status != LinearStatus::Converged => Some(format!(
+pub fn message<T>(result: &Result<T, EstimateError>, linear: Option<LinearSolve>) -> Option<String> {
+    match (result, linear) {
+        (Err(error), _) => Some(error.to_string()),
+        (Ok(_), Some(linear)) if linear.status != LinearStatus::Converged => Some(format!(
             "the linear solve ended ({}) at a relative residual of {:.1e}, above its tolerance",
             linear.status.name(),
             linear.residual
         )),
-        Ok(Gradient { linear: Some(linear), .. }) if !linear.positive_definite => Some(
+        (Ok(_), Some(linear)) if !linear.positive_definite => Some(
             "the Hessian is not known to be positive definite; if it is singular, this is the least-norm answer"
                 .to_owned(),
         ),
-        Ok(_) => None,
+        (Ok(_), _) => None,
     }
 }
 
@@ -107,7 +110,7 @@ impl EstimateReport {
         let linear = gradient.and_then(|gradient| gradient.linear);
         Self {
             status: status(result, linear),
-            message: message(result),
+            message: message(result, linear),
             norm: gradient.map(|gradient| norm(&gradient.value)),
             cost: gradient.map(|gradient| snapshot.own_cost(kind, gradient.cost).into()),
             linear: linear.map(Into::into),
@@ -130,6 +133,12 @@ pub struct Instance {
     pub entries: usize,
     /// The penalty.
     pub lambda: f64,
+    /// The penalty's name, as given.
+    pub penalty: String,
+    /// The file of the weights; `None` for ones.
+    pub weights: Option<String>,
+    /// The file of the groups; `None` for one group.
+    pub groups: Option<String>,
     /// What x is.
     pub wrt: &'static str,
     /// p, the length of x.
@@ -213,8 +222,10 @@ struct ReferenceReport {
 #[derive(Clone, Debug, Serialize)]
 struct MeasureReport {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
     error: Option<f64>,
-    cost: CostReport,
+    cost: Option<CostReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     linear: Option<LinearReport>,
 }
@@ -223,8 +234,9 @@ impl From<&Measure> for MeasureReport {
     fn from(measure: &Measure) -> Self {
         Self {
             status: status(&measure.error, measure.linear),
+            message: message(&measure.error, measure.linear),
             error: measure.error.ok(),
-            cost: measure.cost.into(),
+            cost: measure.error.is_ok().then(|| measure.cost.into()),
             linear: measure.linear.map(Into::into),
         }
     }
@@ -232,7 +244,10 @@ impl From<&Measure> for MeasureReport {
 
 #[derive(Clone, Debug, Serialize)]
 struct RowReport {
+    status: &'static str,
     iterations: usize,
+    step: Option<f64>,
+    step_halvings: usize,
     grad_z_norm: f64,
     estimators: BTreeMap<&'static str, MeasureReport>,
 }
@@ -240,7 +255,14 @@ struct RowReport {
 impl From<&Row> for RowReport {
     fn from(row: &Row) -> Self {
         let estimators = row.measures.iter().map(|measure| (measure.estimator.name(), measure.into()));
-        Self { iterations: row.steps, grad_z_norm: row.residual, estimators: estimators.collect() }
+        Self {
+            status: row.status.name(),
+            iterations: row.steps,
+            step: row.step,
+            step_halvings: row.step_halvings,
+            grad_z_norm: row.residual,
+            estimators: estimators.collect(),
+        }
     }
 }
 
@@ -263,7 +285,7 @@ pub struct CompareReport {
     step: Option<f64>,
     setup_passes: u64,
     reference: ReferenceReport,
-    rows: Vec<RowReport>,
+    trajectory: Vec<RowReport>,
     fit_from: usize,
     nominal_kappa: Option<f64>,
     effective_kappa: Option<f64>,
@@ -299,7 +321,7 @@ impl CompareReport {
                 gradient_norm: norm(&reference.gradient),
                 cost: reference.cost.into(),
             },
-            rows: comparison.rows.iter().map(Into::into).collect(),
+            trajectory: comparison.rows.iter().map(Into::into).collect(),
             fit_from: comparison.fit_from,
             nominal_kappa: comparison.nominal_kappa,
             effective_kappa: comparison.effective_kappa(),
@@ -308,16 +330,16 @@ impl CompareReport {
     }
 }
 
-/// A line of `report.csv`: one estimator at one t.
+/// A line of `report.csv`: one estimator at one t; without a gradient, neither error nor cost.
 #[derive(Clone, Debug, Serialize)]
 struct CsvLine {
     iterations: usize,
     estimator: &'static str,
     status: &'static str,
     error: Option<f64>,
-    seconds: f64,
-    passes: u64,
-    peak_bytes: u64,
+    seconds: Option<f64>,
+    passes: Option<u64>,
+    peak_bytes: Option<u64>,
 }
 
 /// `report.csv` of `danskin compare`.
@@ -329,14 +351,15 @@ pub fn csv(comparison: &Comparison) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in &comparison.rows {
         for measure in &row.measures {
+            let cost = measure.error.is_ok().then_some(measure.cost);
             writer.serialize(CsvLine {
                 iterations: row.steps,
                 estimator: measure.estimator.name(),
                 status: status(&measure.error, measure.linear),
                 error: measure.error.ok(),
-                seconds: measure.cost.seconds,
-                passes: measure.cost.passes,
-                peak_bytes: measure.cost.peak_bytes,
+                seconds: cost.map(|cost| cost.seconds),
+                passes: cost.map(|cost| cost.passes),
+                peak_bytes: cost.map(|cost| cost.peak_bytes),
             })?;
         }
     }

@@ -86,11 +86,11 @@ impl Comparison {
 
 fn cells(row: &Row) -> Vec<String> {
     let mut cells = vec![row.steps.to_string()];
-    let columns: [fn(&Measure) -> String; 4] = [
-        |measure| match measure.error {
-            Ok(error) => format!("{error:.3e}{}", if measure.is_inexact() { "*" } else { "" }),
-            Err(error) => error.name().to_owned(),
-        },
+    cells.extend(row.measures.iter().map(|measure| match measure.error {
+        Ok(error) => format!("{error:.3e}{}", if measure.is_inexact() { "*" } else { "" }),
+        Err(error) => error.name().to_owned(),
+    }));
+    let costs: [fn(&Measure) -> String; 3] = [
         |measure| match measure.cost.seconds {
             seconds if seconds < 1e-3 => format!("{seconds:.1e}"),
             seconds => format!("{seconds:.4}"),
@@ -98,8 +98,8 @@ fn cells(row: &Row) -> Vec<String> {
         |measure| measure.cost.passes.to_string(),
         |measure| bytes(measure.cost.peak_bytes),
     ];
-    for column in columns {
-        cells.extend(row.measures.iter().map(column));
+    for cost in costs {
+        cells.extend(row.measures.iter().map(|m| if m.error.is_ok() { cost(m) } else { "-".to_owned() }));
     }
     cells
 }

@@ -402,6 +402,15 @@ pub(crate) enum PenaltyName {
     Elastic(SmoothElastic),
 }
 
+impl fmt::Display for PenaltyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ridge => f.write_str("ridge"),
+            Self::Elastic(elastic) => write!(f, "elastic:{},{}", elastic.share(), elastic.width()),
+        }
+    }
+}
+
 impl FromStr for PenaltyName {
     type Err = String;
 

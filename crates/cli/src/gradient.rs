@@ -46,7 +46,8 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
             Err(_) => folder.remove(&file)?,
         }
         failed |= gradient.is_err();
-        if let Some(message) = message(gradient).filter(|_| gradient.is_err() || !quiet) {
+        let linear = gradient.as_ref().ok().and_then(|gradient| gradient.linear);
+        if let Some(message) = message(gradient, linear).filter(|_| gradient.is_err() || !quiet) {
             warn(&format!("{kind}: {message}"));
         }
     }

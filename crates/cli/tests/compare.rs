@@ -34,7 +34,7 @@ fn the_main_job_shows_the_rates_of_theory() {
 
     let out = folder.path().join("danskin-compare");
     let report = report(&out);
-    assert_eq!((&report["rows"][13]["iterations"], &report["fit_from"]), (&400.into(), &200.into()));
+    assert_eq!((&report["trajectory"][13]["iterations"], &report["fit_from"]), (&400.into(), &200.into()));
     for kind in ["automatic", "implicit"] {
         let ratio = report["rates"][kind]["ratio_to_analytic"].as_f64().unwrap();
         assert!((ratio / 2.0 - 1.0).abs() < 0.05, "{kind}: {ratio}");
@@ -63,7 +63,7 @@ fn ridge_has_no_factor_t_and_an_exact_g3() {
     assert_eq!(report["rates"]["automatic"]["fitted"], "ln(error)");
     // g3 is at the floor everywhere: there is nothing to fit.
     assert_eq!(report["rates"]["implicit"], Value::Null);
-    let error = report["rows"][0]["estimators"]["implicit"]["error"].as_f64().unwrap();
+    let error = report["trajectory"][0]["estimators"]["implicit"]["error"].as_f64().unwrap();
     let norm = report["reference"]["gradient_norm"].as_f64().unwrap();
     assert!(error < 1e-11 * norm, "{error:e} {norm:e}");
 }
@@ -76,7 +76,22 @@ fn a_failed_estimator_is_said_and_the_others_are_shown() {
         run(folder.path(), "compare --problem ridge --design wide.svm --lambda 0 --iterations 2,4");
     assert_eq!((code, stderr.lines().count()), (3, 1), "{stderr}");
     assert!(stderr.contains("implicit at t = 2") && stdout.contains("singular"), "{stderr} {stdout}");
-    assert_eq!(report(&folder.path().join("danskin-compare"))["rows"][1]["estimators"]["automatic"]["status"], "ok");
+    let out = folder.path().join("danskin-compare");
+    let report = report(&out);
+    // n, and not the entries of the trajectory under the same name.
+    assert_eq!(report["rows"], 2);
+    let last = &report["trajectory"][1];
+    assert_eq!(
+        (&last["status"], &last["iterations"], &last["step"]),
+        (&"steps-taken".into(), &4.into(), &report["step"])
+    );
+    let (automatic, implicit) = (&last["estimators"]["automatic"], &last["estimators"]["implicit"]);
+    assert_eq!((&automatic["status"], automatic.get("message")), (&"ok".into(), None));
+    // What was spent in vain is no cost of a gradient.
+    assert_eq!((&implicit["status"], &implicit["cost"]), (&"singular".into(), &Value::Null));
+    assert!(implicit["message"].as_str().unwrap().contains("rank"), "{implicit}");
+    let csv = fs::read_to_string(out.join("report.csv")).unwrap();
+    assert_eq!(csv.lines().last(), Some("4,implicit,singular,,,,"));
 }
 
 #[test]
@@ -87,7 +102,7 @@ fn a_choice_of_estimators_is_kept() {
     let (code, stdout, stderr) = run(folder.path(), arguments);
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("implicit") && !stdout.contains("automatic"), "{stdout}");
-    let rows = report(&folder.path().join("out"))["rows"].clone();
+    let rows = report(&folder.path().join("out"))["trajectory"].clone();
     assert_eq!(
         (&rows[0]["iterations"], &rows[1]["iterations"], rows.as_array().unwrap().len()),
         (&1.into(), &5.into(), 2)

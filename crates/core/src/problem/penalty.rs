@@ -74,6 +74,18 @@ impl SmoothElastic {
         let fits = (0.0..=1.0).contains(&share) && width > 0.0 && width.is_finite();
         if fits { Ok(Self { share, width }) } else { Err(InvalidElastic { share, width }) }
     }
+
+    /// a.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// d.
+    #[must_use]
+    pub fn width(&self) -> f64 {
+        self.width
+    }
 }
 
 impl Penalty for SmoothElastic {
