@@ -24,8 +24,9 @@ impl<T: DualNum<Primitive = f64> + Copy> Number for T {}
 
 /// A scalar loss phi(u, y), convex in u, by its value; [`ByDualNumbers`] makes a [`Loss`] of it.
 ///
-/// Of an `if` the branch taken is differentiated, also where it meets the other. Where a function on the way has no derivative,
-/// such as `sqrt` at 0 or `powf` with an exponent below 3, the derivatives are NaN.
+/// Of an `if` the branch taken is differentiated, also where it meets the other. Derivatives are NaN
+/// where num-dual has none: of `sqrt` at 0, of `powf` at 0 with an exponent below 3 that is no integer, of `tanh` where `cosh`
+/// overflows.
 pub trait LossValue: Sync {
     /// phi(u, y).
     fn value<T: Number>(&self, u: T, y: T) -> T;
@@ -138,5 +139,27 @@ mod tests {
         agree(Squared);
         agree(Logistic);
         agree(Poisson);
+    }
+
+    #[test]
+    fn where_there_are_no_derivatives_they_are_nan() {
+        struct AtZero;
+
+        impl LossValue for AtZero {
+            fn value<T: Number>(&self, u: T, y: T) -> T {
+                if y > 2.0 {
+                    (u * 1e4).tanh()
+                } else if y > 1.0 {
+                    u.powf(2.5)
+                } else {
+                    u.sqrt()
+                }
+            }
+        }
+
+        for (u, y) in [(0.0, 1.0), (0.0, 2.0), (1.0, 3.0)] {
+            let loss = ByDualNumbers(AtZero);
+            assert!(loss.first(u, y).0.is_nan() && loss.second(u, y).0.is_nan(), "{y}: {:?}", loss.first(u, y));
+        }
     }
 }
