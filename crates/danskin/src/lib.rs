@@ -40,6 +40,8 @@ pub mod prelude {
     pub use danskin_core::linear::HessianSolver;
     pub use danskin_core::outer::{Envelope, HeldOut, Linear, Outer};
     pub use danskin_core::problem::glm::{Glm, Wrt};
+    #[cfg(feature = "dual")]
+    pub use danskin_core::problem::loss::{ByDualNumbers, LossValue, Number};
     pub use danskin_core::problem::loss::{
         Huber, Logistic, Loss, Multinomial, Poisson, Power, RowLoss, Squared, SquaredHinge,
     };

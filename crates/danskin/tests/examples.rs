@@ -7,9 +7,15 @@ fn every_example_runs() {
     // `cargo test` builds the examples beside the tests; asking cargo again would build for other features.
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-    for (name, said) in
-        [("my_loss", "‖g2 - g3‖"), ("my_problem", "g2 ["), ("my_solver", "‖g2 - g3‖"), ("hypergradient", "g2  ")]
-    {
+    let examples = [
+        ("my_loss", "‖g2 - g3‖"),
+        #[cfg(feature = "dual")]
+        ("my_loss_by_value", "‖g2 - g3‖"),
+        ("my_problem", "g2 ["),
+        ("my_solver", "‖g2 - g3‖"),
+        ("hypergradient", "g2  "),
+    ];
+    for (name, said) in examples {
         let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         assert!(
             program.exists(),

@@ -5,7 +5,7 @@ use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solve, Stop};
 use danskin_core::solver::SolveError;
 use danskin_core::testing::{Differences, derivative, random, step};
-use danskin_core::vector::{axpy, distance, dot, norm};
+use danskin_core::vector::{axpy, distance, dot, max_abs, norm};
 use thiserror::Error;
 
 use crate::forward::{Forward, Tangents};
@@ -97,7 +97,7 @@ where
         return Err(RuleMismatch::StepRecorded { difference });
     }
 
-    let dx = random::vector(x.len(), 1);
+    let dx = direction(x);
     let forward = run(problem, solver, x, steps, Tangents::along(vec![dx.clone()]))?;
     let tangent = &forward.recorder().tangent(0)[..z.len()];
     let moved = |h: f64| {
@@ -122,6 +122,12 @@ where
         return Err(RuleMismatch::Pull { difference, scale });
     }
     Ok(())
+}
+
+/// A random direction in which entries of x move in proportion to their size: z_T may depend steeply on a small one.
+fn direction(x: &[f64]) -> Vec<f64> {
+    let largest = max_abs(x).max(f64::MIN_POSITIVE);
+    random::vector(x.len(), 1).iter().zip(x).map(|(w, x)| w * (x.abs() / largest + 1e-3)).collect()
 }
 
 fn run<'a, P, S, R>(

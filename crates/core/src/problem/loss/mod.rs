@@ -1,8 +1,11 @@
 //! Losses of one row, one file each: predictions u against targets y.
 //!
 //! A [`Loss`] is scalar, phi(u, y), and all that most losses need. A [`RowLoss`] has as many predictions a row as it likes,
-//! u and y in R^k; every scalar loss is one with k = 1.
+//! u and y in R^k; every scalar loss is one with k = 1. With the feature `dual`, a scalar loss is also had from its value alone:
+//! `ByDualNumbers`.
 
+#[cfg(feature = "dual")]
+mod by_value;
 mod huber;
 mod logistic;
 mod multinomial;
@@ -11,6 +14,8 @@ mod power;
 mod squared;
 mod squared_hinge;
 
+#[cfg(feature = "dual")]
+pub use by_value::{ByDualNumbers, LossValue, Number};
 pub use huber::{Huber, InvalidThreshold};
 pub use logistic::Logistic;
 pub use multinomial::{InvalidClasses, Multinomial};
