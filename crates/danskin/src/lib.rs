@@ -43,7 +43,7 @@ pub mod prelude {
     #[cfg(feature = "dual")]
     pub use danskin_core::problem::loss::{ByDualNumbers, LossValue, Number};
     pub use danskin_core::problem::loss::{
-        Huber, Logistic, Loss, Multinomial, Poisson, Power, RowLoss, Squared, SquaredHinge,
+        Gamma, Huber, Logistic, Loss, Multinomial, Poisson, Power, RowLoss, Squared, SquaredHinge,
     };
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};

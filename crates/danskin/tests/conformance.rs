@@ -48,6 +48,7 @@ impl Table<'_> {
             self.loss("squared hinge", SquaredHinge, Some(|u, y| (u[0] - 1.0 / y[0]).abs())),
             self.loss("poisson", Poisson, None),
             self.loss("multinomial", three, None),
+            self.loss("gamma", Gamma, None),
         ]
         .into_iter()
         .flatten()
@@ -59,7 +60,7 @@ impl Table<'_> {
         // Away from the predictions of small z; of those that must be positive or sum to 1, as it suits them.
         let mut targets = targets(n * width, self.seed + 2);
         targets.iter_mut().for_each(|y| *y *= self.size);
-        if name == "poisson" {
+        if name == "poisson" || name == "gamma" {
             targets.iter_mut().for_each(|y| *y = y.abs());
         }
         if width > 1 {

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "dual")]
 mod by_value;
+mod gamma;
 mod huber;
 mod logistic;
 mod multinomial;
@@ -16,6 +17,7 @@ mod squared_hinge;
 
 #[cfg(feature = "dual")]
 pub use by_value::{ByDualNumbers, LossValue, Number};
+pub use gamma::Gamma;
 pub use huber::{Huber, InvalidThreshold};
 pub use logistic::Logistic;
 pub use multinomial::{InvalidClasses, Multinomial};
