@@ -186,7 +186,7 @@ impl MethodArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GradientArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
     /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
@@ -226,7 +226,7 @@ pub(crate) struct PenaltyArgs {
 
 #[derive(Debug, Parser)]
 pub(crate) struct CompareArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
     #[arg(long, value_name = "NAME", default_value = "logistic")]
     pub(crate) problem: ProblemName,
     /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
@@ -256,7 +256,7 @@ impl CompareArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson or multinomial.
+    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
     #[arg(long, value_name = "NAME")]
     pub(crate) problem: ProblemName,
     /// The design D: a file, as for `danskin gradient`, or the name of a shipped set.
@@ -353,6 +353,7 @@ pub(crate) enum ProblemName {
     Huber(Huber),
     SquaredHinge,
     Poisson,
+    Gamma,
     Multinomial,
 }
 
@@ -365,6 +366,7 @@ impl fmt::Display for ProblemName {
             Self::Huber(huber) => write!(f, "huber:{}", huber.delta()),
             Self::SquaredHinge => f.write_str("squared-hinge"),
             Self::Poisson => f.write_str("poisson"),
+            Self::Gamma => f.write_str("gamma"),
             Self::Multinomial => f.write_str("multinomial"),
         }
     }
@@ -379,6 +381,7 @@ impl FromStr for ProblemName {
             None if text == "logistic" => Ok(Self::Logistic),
             None if text == "squared-hinge" => Ok(Self::SquaredHinge),
             None if text == "poisson" => Ok(Self::Poisson),
+            None if text == "gamma" => Ok(Self::Gamma),
             None if text == "multinomial" => Ok(Self::Multinomial),
             Some(("huber", delta)) => {
                 let delta = delta.parse().map_err(|_| format!("threshold {delta:?}, expected a number"))?;
@@ -388,9 +391,8 @@ impl FromStr for ProblemName {
                 let exponent = exponent.parse().map_err(|_| format!("exponent {exponent:?}, expected a number"))?;
                 Power::new(exponent).map(Self::Power).map_err(|error| error.to_string())
             }
-            _ => {
-                Err("expected ridge, logistic, pnorm:P, huber:DELTA, squared-hinge, poisson or multinomial".to_owned())
-            }
+            _ => Err("expected ridge, logistic, pnorm:P, huber:DELTA, squared-hinge, poisson, gamma or multinomial"
+                .to_owned()),
         }
     }
 }

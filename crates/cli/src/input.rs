@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use danskin::ctx::Ctx;
 use danskin::design::Design;
 use danskin::prelude::{
-    DenseCholesky, Glm, Logistic, Multinomial, Objective, Point, Poisson, Ridge, RowLoss, Squared, SquaredHinge,
+    DenseCholesky, Gamma, Glm, Logistic, Multinomial, Objective, Point, Poisson, Ridge, RowLoss, Squared, SquaredHinge,
 };
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
@@ -127,6 +127,7 @@ fn read_and_check(
         ProblemName::Huber(huber) => parts.build(huber, ctx),
         ProblemName::SquaredHinge => parts.build(SquaredHinge, ctx),
         ProblemName::Poisson => parts.build(Poisson, ctx),
+        ProblemName::Gamma => parts.build(Gamma, ctx),
         ProblemName::Multinomial => parts.build(Multinomial::new(width)?, ctx),
     }?;
     let instance = Instance {
@@ -298,6 +299,7 @@ fn targets(
         None => {
             let fits = |label: f64| match name {
                 ProblemName::Poisson => label >= 0.0,
+                ProblemName::Gamma => label > 0.0,
                 _ => !signed || label.abs() == 1.0,
             };
             match labels.iter().position(|&label| !fits(label)) {
@@ -308,9 +310,10 @@ fn targets(
                     labels[row]
                 )),
                 Some(row) => Err(anyhow!(
-                    "{}: the label of row {row} (from 0) is {}, {name} expects numbers at least 0, or give --targets",
+                    "{}: the label of row {row} (from 0) is {}, {name} expects numbers {} 0, or give --targets",
                     path.display(),
-                    labels[row]
+                    labels[row],
+                    if matches!(name, ProblemName::Gamma) { "above" } else { "at least" }
                 )),
                 None => Ok(scalar(labels)),
             }

@@ -39,6 +39,7 @@ fn estimators_agree_at_a_converged_z() {
         ("huber:0.8", 1),
         ("squared-hinge --positive 1", 1),
         ("poisson", 1),
+        ("gamma", 1),
         ("multinomial", 3),
     ] {
         for (wrt, parameters) in [("targets", 6 * width), ("weights", 6), ("regularisation", 1), ("design", 12)] {

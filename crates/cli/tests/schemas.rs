@@ -67,13 +67,14 @@ fn check(command: &str, schema: &Value, cases: &[Case]) {
     }
 }
 
-const PROBLEMS: [&str; 7] = [
+const PROBLEMS: [&str; 8] = [
     "ridge",
     "logistic --positive 1",
     "pnorm:2.5",
     "huber:0.8",
     "squared-hinge --positive 1",
     "poisson",
+    "gamma",
     "multinomial",
 ];
 
