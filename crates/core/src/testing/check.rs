@@ -14,6 +14,9 @@ use crate::vector::{distance, dot, max_abs, norm};
 
 /// Relative error allowed between two ways to compute the same product.
 const ROUNDING: f64 = 1e-11;
+/// Units of rounding in a number that is differenced.
+const NOISE: f64 = 16.0;
+
 /// A product that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("{product}: {against} differs by {difference:e} at a scale of {scale:e} (allowed {allowed:e} of it)")]
@@ -73,7 +76,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
 
     /// A scale of which the error allowed is the rounding of a finite difference with step `h` of something of size `size`.
     fn noise(&self, size: f64, h: f64) -> f64 {
-        4.0 * f64::EPSILON / h * size / self.differences.allowed
+        NOISE * f64::EPSILON / h * size / self.differences.allowed
     }
 
     fn grad_z(&mut self, z: &[f64], x: &[f64]) -> Vec<f64> {
@@ -173,10 +176,11 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let (v, w) = (self.v.clone(), self.w.clone());
         let other = random::vector(self.z.len(), 3);
         let (hess, hess_other) = (self.hess(at, &v), self.hess(at, &other));
-        let scale = norm(&hess) * norm(&other);
+        // Either side may be a sum that cancels.
+        let scale = (norm(&hess) * norm(&other)).max(norm(&hess_other) * norm(&v));
         compare("hess", "symmetry", &[dot(&other, &hess)], &[dot(&v, &hess_other)], scale, ROUNDING)?;
         let (cross, cross_t) = (self.cross(at, &v), self.cross_t(at, &w));
-        let scale = norm(&cross) * norm(&w);
+        let scale = (norm(&cross) * norm(&w)).max(norm(&cross_t) * norm(&v));
         compare("cross_t", "adjoint of cross", &[dot(&v, &cross_t)], &[dot(&w, &cross)], scale, ROUNDING)?;
 
         let mut pair = vec![f64::NAN; v.len()];
