@@ -73,7 +73,8 @@ impl Table<'_> {
         let weights: Vec<f64> = random::vector(n, self.seed + 3).iter().map(|w| 1.0 + 0.5 * w).collect();
         let groups: Vec<u32> = (0..m as u32).map(|column| column % 3).collect();
         let lambdas = vec![0.1 + self.lambda, 0.3 + self.lambda, 0.7];
-        let plain = || Glm::new(self.design.clone(), loss, self.lambda + 1e-3).unwrap();
+        // Below 1/2 + 1/1000: differences step in proportion to log lambda, which must not be near 0.
+        let plain = || Glm::new(self.design.clone(), loss, 0.5 * self.lambda + 1e-3).unwrap();
         let case = |label: &str, (problem, x): (Box<dyn AssembleHessian>, Vec<f64>)| Case {
             name: format!("{name}, {label}"),
             problem,
