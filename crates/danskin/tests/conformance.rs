@@ -197,12 +197,12 @@ impl ForEachUnrolled for CheckModes<'_> {
         let full = solve().record(Tangents::full()).run().unwrap().gradient(&Forward).unwrap().value;
         let error = distance(&reverse, &full);
         let scale = norm(&full) + direct;
-        prop_assert!(error <= 1e-11 * scale, "{name}, {solver_name}: {error:e} of {scale:e}");
+        prop_assert!(error <= 1e-12 * scale, "{name}, {solver_name}: {error:e} of {scale:e}");
         let directions = vec![random::vector(x.len(), 1), random::vector(x.len(), 2)];
         let along = solve().record(Tangents::along(directions.clone())).run().unwrap();
         for (k, derivative) in along.gradient(&Forward).unwrap().value.into_iter().enumerate() {
             let error = (derivative - dot(&full, &directions[k])).abs();
-            let allowed = 1e-11 * scale * norm(&directions[k]);
+            let allowed = 1e-12 * scale * norm(&directions[k]);
             prop_assert!(error <= allowed, "{name}, {solver_name}: {error:e}, allowed {allowed:e}");
         }
         Ok(())

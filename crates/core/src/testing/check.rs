@@ -15,7 +15,7 @@ use crate::vector::{distance, dot, max_abs, norm};
 /// Relative error allowed between two ways to compute the same product.
 const ROUNDING: f64 = 1e-11;
 /// Units of rounding in a number that is differenced.
-const NOISE: f64 = 16.0;
+const NOISE: f64 = 4.0;
 
 /// A product that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -240,7 +240,7 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
     let before = max_abs(&once);
     let added: Vec<f64> = after(1.0, before).iter().map(|v| v - before).collect();
     // What is added may be a sum of larger terms, whose rounding depends on where it starts; overwriting is an error of 1.
-    let matches = distance(&scaled, &once) <= ROUNDING * norm(&once) && distance(&added, &once) <= 1e-3 * norm(&once);
+    let matches = distance(&scaled, &once) <= ROUNDING * norm(&once) && distance(&added, &once) <= 1e-6 * norm(&once);
     if matches { once } else { vec![f64::NAN; len] }
 }
 

@@ -331,20 +331,19 @@ impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
         let (matrix, row, width) = (self.matrix(at.x), self.row(at.x), self.loss.width());
         let (n, m) = (self.design.rows(), self.design.columns());
         self.with_predictions(at, ctx, |u, ctx| {
-            let (mut curvature, mut unit, mut column) = (ctx.take(n), ctx.take_zeroed(width), ctx.take(width));
-            let mut gram = ctx.take(if width > 1 { m * m } else { 0 });
-            out.fill(0.0);
+            let (mut columns, mut unit) = (ctx.take(n * width), ctx.take_zeroed(width));
+            let (mut curvature, mut gram) = if width > 1 { (ctx.take(n), ctx.take(m * m)) } else { (vec![], vec![]) };
             for b in 0..width {
                 unit[b] = 1.0;
+                rowwise::for_each(width, &mut columns, |i, out| {
+                    row.loss.grad_u_tangent(row.of(u, i), row.y(i), &unit, &[], row.weight(i), out);
+                });
+                if width == 1 {
+                    matrix.weighted_gram(&columns, out, ctx);
+                    break;
+                }
                 for a in 0..=b {
-                    for (i, c) in curvature.iter_mut().enumerate() {
-                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &unit, &[], row.weight(i), &mut column);
-                        *c = column[a];
-                    }
-                    if width == 1 {
-                        matrix.weighted_gram(&curvature, out, ctx);
-                        continue;
-                    }
+                    curvature.iter_mut().zip(columns.iter().skip(a).step_by(width)).for_each(|(c, v)| *c = *v);
                     // phi_uu is symmetric: the blocks (a, b) and (b, a) of the Hessian hold the same symmetric matrix.
                     matrix.weighted_gram(&curvature, &mut gram, ctx);
                     for j in 0..m {
@@ -358,7 +357,7 @@ impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
                 }
                 unit[b] = 0.0;
             }
-            [gram, column, unit, curvature].into_iter().for_each(|buffer| ctx.give(buffer));
+            [gram, curvature, unit, columns].into_iter().for_each(|buffer| ctx.give(buffer));
         });
         let diagonal = m * width + 1;
         let (mut ones, mut second) = (ctx.take(m * width), ctx.take_zeroed(m * width));

@@ -40,13 +40,8 @@ impl Loss for Gamma {
     }
 
     fn recession(&self, u: f64, y: f64) -> Recession {
-        if u == 0.0 {
-            Recession::Level
-        } else if y <= 0.0 && u < 0.0 {
-            Recession::Falls
-        } else {
-            Recession::Rises
-        }
+        // Both losses are held back at u < 0 by y > 0 alone, and at u > 0 by themselves.
+        Loss::recession(&Poisson, u, y)
     }
 }
 
