@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
-use danskin::prelude::{Huber, Momentum, Power, SmoothElastic, StepSize, Wrt};
+use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
 use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, SolverKind, UnknownName};
 use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
@@ -107,7 +107,7 @@ pub(crate) struct ProblemArgs {
     /// The penalty r: ridge, z²/2; or elastic:A,W, (1 - A) z²/2 + A (sqrt(z² + W²) - W).
     #[arg(long, value_name = "NAME", default_value = "ridge")]
     pub(crate) penalty: PenaltyName,
-    /// For labels of logistic or squared-hinge that are not -1 and +1: this label is +1, all others are -1.
+    /// Where labels must be -1 and +1 (logistic, squared-hinge): this label is +1, all others are -1.
     #[arg(long, value_name = "LABEL", conflicts_with = "targets")]
     pub(crate) positive: Option<f64>,
     #[command(flatten)]
@@ -186,9 +186,8 @@ impl MethodArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GradientArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) problem: ProblemName,
+    #[arg(long, value_name = "NAME", help = losses())]
+    pub(crate) problem: LossName,
     /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
     /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME")]
@@ -226,9 +225,8 @@ pub(crate) struct PenaltyArgs {
 
 #[derive(Debug, Parser)]
 pub(crate) struct CompareArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
-    #[arg(long, value_name = "NAME", default_value = "logistic")]
-    pub(crate) problem: ProblemName,
+    #[arg(long, value_name = "NAME", default_value = "logistic", help = losses())]
+    pub(crate) problem: LossName,
     /// The design D: a file (.svm .svmlight .libsvm .mtx .npz .npy .csv .idx -ubyte, then optionally .gz .bz2 .xz), the name of a
     /// fetched one, or that of a shipped or registered set.
     #[arg(long, value_name = "FILE|NAME", default_value = "debian_small")]
@@ -256,9 +254,8 @@ impl CompareArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// The loss phi: ridge, logistic, pnorm:P with P >= 2, huber:DELTA, squared-hinge, poisson, gamma or multinomial.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) problem: ProblemName,
+    #[arg(long, value_name = "NAME", help = losses())]
+    pub(crate) problem: LossName,
     /// The design D: a file, as for `danskin gradient`, or the name of a shipped set.
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) design: PathBuf,
@@ -344,59 +341,6 @@ impl From<Labels> for LabelColumn {
     }
 }
 
-/// The loss, by name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ProblemName {
-    Ridge,
-    Logistic,
-    Power(Power),
-    Huber(Huber),
-    SquaredHinge,
-    Poisson,
-    Gamma,
-    Multinomial,
-}
-
-impl fmt::Display for ProblemName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ridge => f.write_str("ridge"),
-            Self::Logistic => f.write_str("logistic"),
-            Self::Power(power) => write!(f, "pnorm:{}", power.exponent()),
-            Self::Huber(huber) => write!(f, "huber:{}", huber.delta()),
-            Self::SquaredHinge => f.write_str("squared-hinge"),
-            Self::Poisson => f.write_str("poisson"),
-            Self::Gamma => f.write_str("gamma"),
-            Self::Multinomial => f.write_str("multinomial"),
-        }
-    }
-}
-
-impl FromStr for ProblemName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "ridge" => Ok(Self::Ridge),
-            None if text == "logistic" => Ok(Self::Logistic),
-            None if text == "squared-hinge" => Ok(Self::SquaredHinge),
-            None if text == "poisson" => Ok(Self::Poisson),
-            None if text == "gamma" => Ok(Self::Gamma),
-            None if text == "multinomial" => Ok(Self::Multinomial),
-            Some(("huber", delta)) => {
-                let delta = delta.parse().map_err(|_| format!("threshold {delta:?}, expected a number"))?;
-                Huber::new(delta).map(Self::Huber).map_err(|error| error.to_string())
-            }
-            Some(("pnorm", exponent)) => {
-                let exponent = exponent.parse().map_err(|_| format!("exponent {exponent:?}, expected a number"))?;
-                Power::new(exponent).map(Self::Power).map_err(|error| error.to_string())
-            }
-            _ => Err("expected ridge, logistic, pnorm:P, huber:DELTA, squared-hinge, poisson, gamma or multinomial"
-                .to_owned()),
-        }
-    }
-}
-
 /// The penalty, by name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PenaltyName {
@@ -444,6 +388,10 @@ impl FromStr for Estimators {
         kinds.dedup();
         Ok(Self(kinds))
     }
+}
+
+fn losses() -> String {
+    format!("The loss phi: {}", LossName::usage())
 }
 
 fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {

@@ -9,7 +9,7 @@ use danskin::testing::{Differences, check_estimators_by, check_hessian, check_pr
 use danskin::vector::{max_abs, norm};
 use danskin_bench::choice::{AnyProblem, Choices};
 
-use crate::args::{CheckArgs, ProblemName};
+use crate::args::CheckArgs;
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Input};
 use crate::output::print;
@@ -25,7 +25,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let mut ctx = Ctx::new();
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &Choices::default(), &mut ctx)?;
     progress::stop_watching_for_interrupts();
-    let differences = if has_kinks(args.problem) { Differences::KINKS } else { Differences::SMOOTH };
+    let smooth = args.problem.regularity() <= Regularity::Smooth;
+    let differences = if smooth { Differences::SMOOTH } else { Differences::KINKS };
     let allowed = args.allowed.unwrap_or(differences.allowed);
     let differences = Differences { allowed, ..differences };
     let Input { problem, x, initial, instance } = &input;
@@ -44,15 +45,6 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         None => place(problem.as_ref(), x, &mut ctx),
     };
     Table { problem: problem.as_ref(), z: &z, x, differences, failed: false }.fill(&mut ctx)
-}
-
-/// Whether finite differences step over points without enough derivatives.
-fn has_kinks(problem: ProblemName) -> bool {
-    match problem {
-        ProblemName::Huber(_) | ProblemName::SquaredHinge => true,
-        ProblemName::Power(power) => power.exponent() <= 3.0 && power.exponent() != 2.0,
-        _ => false,
-    }
 }
 
 /// A random z at which predictions are about 2 at the most, whatever the scale of D; the memo is D z. Not 2 itself: losses

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use danskin::prelude::Wrt;
+use danskin::prelude::{Regularity, Wrt};
 use danskin::solve::Status;
 use danskin::vector::norm;
 use danskin_bench::Against;
@@ -11,10 +11,10 @@ use danskin_bench::choice::SolverKind;
 use danskin_bench::compare::{CompareError, Comparison, Law, Settings, compare};
 use danskin_bench::report::{self, CompareReport, Instance};
 
-use crate::args::{CompareArgs, PenaltyName, ProblemName};
+use crate::args::{CompareArgs, PenaltyName};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input;
-use crate::output::{Folder, print};
+use crate::output::{Folder, REPORT, print};
 use crate::progress;
 
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
@@ -25,16 +25,14 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
 
     // L_xz of a quadratic loss is constant for targets alone.
     let constant_cross = args.inputs.wrt == Wrt::Targets && matches!(args.inputs.penalty, PenaltyName::Ridge);
-    let law = match args.problem {
+    let law = match choices.solver {
         _ if input.instance.lambda == 0.0 => Law::Unknown,
-        _ if matches!(choices.solver, SolverKind::Backtracking | SolverKind::Lbfgs | SolverKind::Newton) => {
-            Law::Unknown
-        }
-        ProblemName::Ridge if constant_cross => Law::Quadratic,
-        ProblemName::Power(power) if power.exponent() == 2.0 && constant_cross => Law::Quadratic,
-        // Below 3 the second derivatives are no more than Hoelder continuous.
-        ProblemName::Power(power) if power.exponent() < 3.0 => Law::Unknown,
-        _ => Law::StronglyConvex,
+        SolverKind::Backtracking | SolverKind::Lbfgs | SolverKind::Newton => Law::Unknown,
+        _ => match args.problem.regularity() {
+            Regularity::Quadratic if constant_cross => Law::Quadratic,
+            Regularity::Kinked => Law::Unknown,
+            _ => Law::StronglyConvex,
+        },
     };
     let settings = Settings {
         initial: input.initial.as_deref(),
@@ -50,7 +48,13 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
         CompareError::Solve(error) => error.into(),
         CompareError::NoIterations => Failure::Input(error.into()),
         error => Failure::Solve(error.into()),
-    })?;
+    });
+    if let Err(Failure::Solve(_)) = comparison {
+        // What an earlier run left would pass for the result of this one.
+        let files = [REPORT.to_owned(), TABLE.to_owned()].into_iter().chain(Against::ALL.into_iter().map(plot));
+        files.into_iter().try_for_each(|file| folder.remove(&file))?;
+    }
+    let comparison = comparison?;
     progress::check_interrupt()?;
 
     let heading = heading(&input.instance, &comparison);
@@ -94,15 +98,21 @@ fn heading(instance: &Instance, comparison: &Comparison) -> String {
     )
 }
 
+const TABLE: &str = "report.csv";
+
+fn plot(against: Against) -> String {
+    format!("error-{}.svg", against.name())
+}
+
 /// Writes the reports and plots, and returns their names.
 fn write(folder: &Folder, instance: Instance, comparison: &Comparison) -> Result<Vec<String>, Failure> {
     let title = format!("{} on {}, lambda = {:.3e}", instance.problem, instance.design, instance.lambda);
     folder.write_report(&CompareReport::new(instance, comparison))?;
-    let csv = report::csv(comparison).context("report.csv").map_err(Failure::Output)?;
-    folder.write("report.csv", |out| out.write_all(csv.as_bytes()))?;
-    let mut files = vec!["report.json".to_owned(), "report.csv".to_owned()];
+    let csv = report::csv(comparison).context(TABLE).map_err(Failure::Output)?;
+    folder.write(TABLE, |out| out.write_all(csv.as_bytes()))?;
+    let mut files = vec![REPORT.to_owned(), TABLE.to_owned()];
     for against in Against::ALL {
-        let file = format!("error-{}.svg", against.name());
+        let file = plot(against);
         match comparison.plot(against, &title) {
             Ok(svg) => {
                 folder.write(&file, |out| out.write_all(svg.as_bytes()))?;

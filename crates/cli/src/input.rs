@@ -7,13 +7,13 @@ use anyhow::{Context, anyhow, ensure};
 use danskin::ctx::Ctx;
 use danskin::design::Design;
 use danskin::prelude::{
-    DenseCholesky, Gamma, Glm, Logistic, Multinomial, Objective, Point, Poisson, Ridge, RowLoss, Squared, SquaredHinge,
+    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets,
 };
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
-use crate::args::{PenaltyArgs, PenaltyName, ProblemArgs, ProblemName, ReadArgs};
+use crate::args::{PenaltyArgs, PenaltyName, ProblemArgs, ReadArgs};
 use crate::failure::Failure;
 use crate::progress::{self, check_interrupt};
 
@@ -82,7 +82,7 @@ fn registered(name: &Path) -> anyhow::Result<Option<(Registered, PathBuf)>> {
 
 /// Reads and checks everything that the command line names.
 pub(crate) fn read(
-    name: ProblemName,
+    name: LossName,
     design: &Path,
     penalty: Penalty,
     args: &ProblemArgs,
@@ -95,7 +95,7 @@ pub(crate) fn read(
 }
 
 fn read_and_check(
-    name: ProblemName,
+    name: LossName,
     path: &Path,
     penalty: Penalty,
     args: &ProblemArgs,
@@ -105,7 +105,7 @@ fn read_and_check(
     let Dataset { design, labels } = read_design(path, &args.reading)?;
     progress::watch_for_interrupts();
     check_memory(&design)?;
-    let Targets { y, width, classes } = targets(name, path, &design, labels, args)?;
+    let Rows { y, width, classes } = targets(name, path, &design, labels, args)?;
     let latent = design.columns() * width;
     let what = if width == 1 { "design's columns" } else { "design's columns and classes" };
     let initial = match &args.initial {
@@ -120,16 +120,7 @@ fn read_and_check(
     );
     let design = Arc::new(design);
     let parts = Parts { design: Arc::clone(&design), y, start: initial.clone(), penalty, args };
-    let Built { problem, x, lambda } = match name {
-        ProblemName::Ridge => parts.build(Squared, ctx),
-        ProblemName::Logistic => parts.build(Logistic, ctx),
-        ProblemName::Power(power) => parts.build(power, ctx),
-        ProblemName::Huber(huber) => parts.build(huber, ctx),
-        ProblemName::SquaredHinge => parts.build(SquaredHinge, ctx),
-        ProblemName::Poisson => parts.build(Poisson, ctx),
-        ProblemName::Gamma => parts.build(Gamma, ctx),
-        ProblemName::Multinomial => parts.build(Multinomial::new(width)?, ctx),
-    }?;
+    let Built { problem, x, lambda } = name.visit(width, Build { parts, ctx })??;
     let instance = Instance {
         problem: name.to_string(),
         design: path.display().to_string(),
@@ -179,17 +170,27 @@ struct Built {
     lambda: f64,
 }
 
-impl Parts<'_> {
-    fn build<L: RowLoss + Copy + 'static>(self, loss: L, ctx: &mut Ctx) -> anyhow::Result<Built> {
-        match self.args.penalty {
-            PenaltyName::Ridge => self.penalised(loss, Ridge, ctx),
-            PenaltyName::Elastic(elastic) => self.penalised(loss, elastic, ctx),
+struct Build<'a> {
+    parts: Parts<'a>,
+    ctx: &'a mut Ctx,
+}
+
+impl LossVisitor for Build<'_> {
+    type Output = anyhow::Result<Built>;
+
+    fn visit<L: NamedLoss>(self, loss: L) -> anyhow::Result<Built> {
+        let Self { parts, ctx } = self;
+        match parts.args.penalty {
+            PenaltyName::Ridge => parts.penalised(loss, Ridge, ctx),
+            PenaltyName::Elastic(elastic) => parts.penalised(loss, elastic, ctx),
         }
     }
+}
 
+impl Parts<'_> {
     fn penalised<L, R>(self, loss: L, r: R, ctx: &mut Ctx) -> anyhow::Result<Built>
     where
-        L: RowLoss + Copy + 'static,
+        L: NamedLoss,
         R: danskin::problem::penalty::Penalty + 'static,
     {
         let weights = match &self.args.weights {
@@ -257,25 +258,27 @@ fn vector(file: &Path, args: &ProblemArgs, what: &str, expected: usize) -> anyho
 }
 
 /// y, the numbers of it for each row, and the labels that stand for the classes.
-struct Targets {
+struct Rows {
     y: Vec<f64>,
     width: usize,
     classes: Vec<f64>,
 }
 
 fn targets(
-    name: ProblemName,
+    name: LossName,
     path: &Path,
     design: &Design,
     labels: Option<Vec<f64>>,
     args: &ProblemArgs,
-) -> anyhow::Result<Targets> {
-    let scalar = |y| Targets { y, width: 1, classes: Vec::new() };
-    let signed = matches!(name, ProblemName::Logistic | ProblemName::SquaredHinge);
-    let multinomial = matches!(name, ProblemName::Multinomial);
-    ensure!(args.positive.is_none() || signed, "--positive is for logistic and squared-hinge, the problem is {name}");
+) -> anyhow::Result<Rows> {
+    let scalar = |y| Rows { y, width: 1, classes: Vec::new() };
+    let kind = name.targets();
+    ensure!(
+        args.positive.is_none() || kind == Targets::Signed,
+        "--positive is for losses of labels -1 and +1, the problem is {name}"
+    );
     if let Some(file) = &args.targets {
-        if !multinomial {
+        if kind != Targets::Classes {
             return Ok(scalar(vector(file, args, "design's rows", design.rows())?));
         }
         let (y, rows) = (read_vector_within(&find_file(file), args.reading.max_bytes)?, design.rows());
@@ -285,46 +288,31 @@ fn targets(
             file.display(),
             y.len()
         );
-        return Ok(Targets { width: y.len() / rows, y, classes: Vec::new() });
+        return Ok(Rows { width: y.len() / rows, y, classes: Vec::new() });
     }
     let labels = labels.ok_or_else(|| anyhow!("{}: no labels in it: give --targets", path.display()))?;
-    if multinomial {
+    if kind == Targets::Classes {
         return classes(path, &labels);
     }
-    match args.positive {
-        Some(positive) => {
-            ensure!(labels.contains(&positive), "{}: no label is {positive} (--positive)", path.display());
-            Ok(scalar(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect()))
-        }
-        None => {
-            let fits = |label: f64| match name {
-                ProblemName::Poisson => label >= 0.0,
-                ProblemName::Gamma => label > 0.0,
-                _ => !signed || label.abs() == 1.0,
-            };
-            match labels.iter().position(|&label| !fits(label)) {
-                Some(row) if signed => Err(anyhow!(
-                    "{}: the label of row {row} (from 0) is {}, {name} expects -1 and +1: \
-                     say which label is +1 by --positive, or give --targets",
-                    path.display(),
-                    labels[row]
-                )),
-                Some(row) => Err(anyhow!(
-                    "{}: the label of row {row} (from 0) is {}, {name} expects numbers {} 0, or give --targets",
-                    path.display(),
-                    labels[row],
-                    if matches!(name, ProblemName::Gamma) { "above" } else { "at least" }
-                )),
-                None => Ok(scalar(labels)),
-            }
-        }
+    if let Some(positive) = args.positive {
+        ensure!(labels.contains(&positive), "{}: no label is {positive} (--positive)", path.display());
+        return Ok(scalar(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect()));
     }
+    if let Some(row) = labels.iter().position(|&label| !kind.include(label)) {
+        let or = if kind == Targets::Signed { "say which label is +1 by --positive, or " } else { "" };
+        return Err(anyhow!(
+            "{}: the label of row {row} (from 0) is {}, {name} expects {kind}: {or}give --targets",
+            path.display(),
+            labels[row]
+        ));
+    }
+    Ok(scalar(labels))
 }
 
 /// Labels that are classes, by many more of which than this a mistake is likelier than meant.
 const MAX_CLASSES: usize = 1000;
 
-fn classes(path: &Path, labels: &[f64]) -> anyhow::Result<Targets> {
+fn classes(path: &Path, labels: &[f64]) -> anyhow::Result<Rows> {
     let mut classes = labels.to_vec();
     classes.sort_by(f64::total_cmp);
     classes.dedup();
@@ -336,5 +324,5 @@ fn classes(path: &Path, labels: &[f64]) -> anyhow::Result<Targets> {
     );
     let class = |label: &f64| classes.partition_point(|class| class < label);
     let y = Multinomial::new(classes.len())?.targets(&labels.iter().map(class).collect::<Vec<_>>());
-    Ok(Targets { y, width: classes.len(), classes })
+    Ok(Rows { y, width: classes.len(), classes })
 }

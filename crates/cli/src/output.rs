@@ -20,6 +20,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// The report's file.
+pub(crate) const REPORT: &str = "report.json";
+
 /// The folder that `--output` names.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -59,9 +62,9 @@ impl Folder {
         written().with_context(|| path.display().to_string()).map_err(Failure::Output)
     }
 
-    /// Writes `report.json`.
+    /// Writes the report.
     pub(crate) fn write_report(&self, report: &impl serde::Serialize) -> Result<(), Failure> {
-        self.write("report.json", |out| {
+        self.write(REPORT, |out| {
             serde_json::to_writer_pretty(&mut *out, report)?;
             out.write_all(b"\n")
         })

@@ -95,6 +95,27 @@ fn a_failed_estimator_is_said_and_the_others_are_shown() {
 }
 
 #[test]
+fn a_failed_comparison_leaves_no_files_of_an_earlier_one() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("fine.svm"), "1 1:1 2:1\n-1 3:3\n").unwrap();
+    fs::write(folder.path().join("huge.svm"), "1 1:1e200\n-2 2:1e160\n").unwrap();
+    let compare = |design: &str| {
+        run(
+            folder.path(),
+            &format!("compare --problem ridge --design {design} --lambda 1 --iterations 2,4,8 --output out"),
+        )
+    };
+    assert_eq!(compare("fine.svm").0, 0);
+    let out = folder.path().join("out");
+    assert!(fs::read_dir(&out).unwrap().count() >= 3);
+    fs::write(out.join("notes.txt"), "mine").unwrap();
+    let (code, _, stderr) = compare("huge.svm");
+    assert_eq!((code, stderr.lines().count()), (3, 1), "{stderr}");
+    let left: Vec<_> = fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes.txt"]);
+}
+
+#[test]
 fn a_choice_of_estimators_is_kept() {
     let folder = TempDir::new().unwrap();
     let arguments = "compare --problem logistic --design digits --positive 3 --condition 10 --iterations 5,1 \

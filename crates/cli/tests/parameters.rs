@@ -3,6 +3,7 @@
 mod common;
 
 use common::Workplace;
+use danskin::prelude::{LossName, Targets};
 use serde_json::Value;
 
 const ROWS: &str = "1 1:0.5 2:1 4:-0.3\n2 2:0.7 3:-1\n1 1:1 3:0.2\n3 4:1 2:-0.4\n2 1:-0.6 4:0.8\n1 3:1.5\n";
@@ -32,16 +33,13 @@ fn agree(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 #[test]
 fn estimators_agree_at_a_converged_z() {
     let work = workplace();
-    for (problem, width) in [
-        ("ridge", 1),
-        ("logistic --positive 1", 1),
-        ("pnorm:2.5", 1),
-        ("huber:0.8", 1),
-        ("squared-hinge --positive 1", 1),
-        ("poisson", 1),
-        ("gamma", 1),
-        ("multinomial", 3),
-    ] {
+    for loss in LossName::all() {
+        let (positive, width) = match loss.targets() {
+            Targets::Signed => ("--positive 1", 1),
+            Targets::Classes => ("", 3),
+            _ => ("", 1),
+        };
+        let problem = format!("{loss} {positive}");
         for (wrt, parameters) in [("targets", 6 * width), ("weights", 6), ("regularisation", 1), ("design", 12)] {
             for extra in ["", "--weights w.txt", "--groups g.txt --penalty elastic:0.5,0.1"] {
                 let flags = format!("--problem {problem} --wrt {wrt} {extra} --design d.svm --lambda 0.2 --output out");

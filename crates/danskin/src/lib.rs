@@ -40,11 +40,7 @@ pub mod prelude {
     pub use danskin_core::linear::HessianSolver;
     pub use danskin_core::outer::{Envelope, HeldOut, Linear, Outer};
     pub use danskin_core::problem::glm::{Glm, Wrt};
-    #[cfg(feature = "dual")]
-    pub use danskin_core::problem::loss::{ByDualNumbers, LossValue, Number};
-    pub use danskin_core::problem::loss::{
-        Gamma, Huber, Logistic, Loss, Multinomial, Poisson, Power, RowLoss, Squared, SquaredHinge,
-    };
+    pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};

@@ -15,14 +15,14 @@ struct Case {
     name: String,
     problem: Box<dyn AssembleHessian>,
     x: Vec<f64>,
-    kink: Option<Kink>,
+    /// The distance of a row's (u, y) from a kink, of a loss that has them.
+    kinks: Option<Kinks>,
     width: usize,
     targets: Vec<f64>,
 }
 
-/// The distance of a row's (u, y) from where the loss has no second derivative, for p <= 3 no third one, or where for p = 6.5 it
-/// changes by orders of magnitude over the step of a finite difference.
-type Kink = fn(&[f64], &[f64]) -> f64;
+/// A distance of (u, y) from kinks.
+type Kinks = Box<dyn Fn(&[f64], &[f64]) -> f64>;
 
 /// What a table is made of.
 struct Table<'a> {
@@ -34,40 +34,32 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Every loss with every parameter. A new loss is one line here.
+    /// Every loss that has a name, with every parameter of the problem.
     fn cases(&self) -> Vec<Case> {
-        let power = |p| Power::new(p).unwrap();
-        let three = Multinomial::new(3).unwrap();
-        [
-            self.loss("ridge", Squared, None),
-            self.loss("logistic", Logistic, None),
-            self.loss("p = 2.5", power(2.5), Some(|u, y| (u[0] - y[0]).abs())),
-            self.loss("p = 3", power(3.0), Some(|u, y| (u[0] - y[0]).abs())),
-            self.loss("p = 4", power(4.0), None),
-            self.loss("p = 6.5", power(6.5), Some(|u, y| (u[0] - y[0]).abs())),
-            self.loss("huber", Huber::new(HUBER).unwrap(), Some(|u, y| ((u[0] - y[0]).abs() - HUBER).abs())),
-            self.loss("squared hinge", SquaredHinge, Some(|u, y| (u[0] - 1.0 / y[0]).abs())),
-            self.loss("poisson", Poisson, None),
-            self.loss("multinomial", three, None),
-            self.loss("gamma", Gamma, None),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let mut cases = Vec::new();
+        for name in LossName::all() {
+            cases.extend(name.visit(CLASSES, Row { table: self, name }).unwrap());
+        }
+        // Smooth, but over the step of a finite difference its curvature at 0 changes by orders of magnitude.
+        let distance = |u: &[f64], y: &[f64]| (u[0] - y[0]).abs();
+        let high = self.loss("pnorm:6.5", Power::new(6.5).unwrap(), |_| Some(Box::new(distance)));
+        cases.extend(high);
+        cases
     }
 
-    fn loss<L: RowLoss + Copy + 'static>(&self, name: &str, loss: L, kink: Option<Kink>) -> Vec<Case> {
+    fn loss<L: NamedLoss>(&self, name: &str, loss: L, kinks: impl Fn(L) -> Option<Kinks>) -> Vec<Case> {
         let (n, m, width) = (self.design.rows(), self.design.columns(), loss.width());
-        // Away from the predictions of small z; of those that must be positive or sum to 1, as it suits them.
+        // Away from the predictions of small z.
         let mut targets = targets(n * width, self.seed + 2);
         targets.iter_mut().for_each(|y| *y *= self.size);
-        if name == "poisson" || name == "gamma" {
-            targets.iter_mut().for_each(|y| *y = y.abs());
-        }
-        if width > 1 {
-            for row in targets.chunks_exact_mut(width) {
-                let sum: f64 = row.iter().map(|y| y.abs()).sum();
-                row.iter_mut().for_each(|y| *y = y.abs() / sum);
+        match L::TARGETS {
+            Targets::Real | Targets::Signed => {}
+            Targets::NotNegative | Targets::Positive => targets.iter_mut().for_each(|y| *y = y.abs()),
+            Targets::Classes => {
+                for row in targets.chunks_exact_mut(width) {
+                    let sum: f64 = row.iter().map(|y| y.abs()).sum();
+                    row.iter_mut().for_each(|y| *y = y.abs() / sum);
+                }
             }
         }
         let weights: Vec<f64> = random::vector(n, self.seed + 3).iter().map(|w| 1.0 + 0.5 * w).collect();
@@ -79,7 +71,7 @@ impl Table<'_> {
             name: format!("{name}, {label}"),
             problem,
             x,
-            kink,
+            kinks: kinks(loss),
             width,
             targets: targets.clone(),
         };
@@ -101,24 +93,40 @@ impl Table<'_> {
     }
 }
 
+struct Row<'a> {
+    table: &'a Table<'a>,
+    name: LossName,
+}
+
+impl LossVisitor for Row<'_> {
+    type Output = Vec<Case>;
+
+    fn visit<L: NamedLoss>(self, loss: L) -> Vec<Case> {
+        self.table.loss(&self.name.to_string(), loss, |loss| {
+            let smooth = loss.regularity() <= Regularity::Smooth;
+            (!smooth).then(|| Box::new(move |u: &[f64], y: &[f64]| loss.distance_from_kinks(u, y)) as _)
+        })
+    }
+}
+
 impl Case {
     /// Whether z is so close to a kink that a finite difference may step over it.
     fn is_near_a_kink(&self, design: &Design, z: &[f64]) -> bool {
         let mut u = vec![0.0; design.rows() * self.width];
         design.matrix().apply_wide(self.width, z, &mut u, &mut Ctx::new());
         let mut rows = u.chunks(self.width).zip(self.targets.chunks(self.width));
-        self.kink.is_some_and(|distance| rows.any(|(u, y)| distance(u, y) < 0.05))
+        self.kinks.as_ref().is_some_and(|distance| rows.any(|(u, y)| distance(u, y) < 0.05))
     }
 
     /// Few steps, as z_T is a polynomial in x whose degree grows with every step. Where a loss has kinks, short ones stay
     /// away from them: from u = 0, two of 0.02/L change no u_i by more than 0.5.
     fn share_and_steps(&self) -> (f64, usize) {
-        if self.kink.is_none() { (0.3, 3) } else { (0.02, 2) }
+        if self.kinks.is_none() { (0.3, 3) } else { (0.02, 2) }
     }
 }
 
-/// Threshold of the Huber loss: targets are within 1.25 or beyond 4.
-const HUBER: f64 = 2.5;
+/// Classes of losses that have them.
+const CLASSES: usize = 3;
 
 fn dense_twin(design: &Design) -> Design {
     let mut values = vec![0.0; design.rows() * design.columns()];

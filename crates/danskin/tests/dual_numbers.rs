@@ -36,10 +36,11 @@ enum Phi {
     Huber,
     SquaredHinge,
     Poisson,
+    Gamma,
     Multinomial,
 }
 
-const LOSSES: [Phi; 9] = [
+const LOSSES: [Phi; 10] = [
     Phi::Squared,
     Phi::Logistic,
     Phi::Power(2.5),
@@ -48,6 +49,7 @@ const LOSSES: [Phi; 9] = [
     Phi::Huber,
     Phi::SquaredHinge,
     Phi::Poisson,
+    Phi::Gamma,
     Phi::Multinomial,
 ];
 
@@ -67,6 +69,7 @@ impl Phi {
             Self::SquaredHinge if margin < 1.0 => (-margin + 1.0) * (-margin + 1.0),
             Self::SquaredHinge => T::zero(),
             Self::Poisson => u[0].exp() - u[0] * y[0],
+            Self::Gamma => u[0] + y[0] * (-u[0]).exp(),
             Self::Multinomial => {
                 u.iter().map(T::exp).sum::<T>().ln() - u.iter().zip(y).map(|(&u, &y)| u * y).sum::<T>()
             }
@@ -108,7 +111,7 @@ impl Pieces {
         let width = phi.width();
         let mut targets: Vec<f64> = random::vector(ROWS * width, 1).iter().map(|y| y + y.signum()).collect();
         match phi {
-            Phi::Poisson => targets.iter_mut().for_each(|y| *y = y.abs()),
+            Phi::Poisson | Phi::Gamma => targets.iter_mut().for_each(|y| *y = y.abs()),
             // Of weights that do not sum to 1, too, the definition is the same.
             Phi::Multinomial => targets.iter_mut().for_each(|y| *y = y.abs() / CLASSES as f64),
             _ => {}
@@ -239,6 +242,7 @@ impl Pieces {
             Phi::Huber => self.with_loss(Huber::new(HUBER).unwrap()),
             Phi::SquaredHinge => self.with_loss(SquaredHinge),
             Phi::Poisson => self.with_loss(Poisson),
+            Phi::Gamma => self.with_loss(Gamma),
             Phi::Multinomial => self.with_loss(Multinomial::new(CLASSES).unwrap()),
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 8 (the logarithmic link).
 
-use super::{Loss, Poisson, Recession};
+use super::{Loss, NamedLoss, Poisson, Recession, Refusal, Targets};
 
 /// The gamma loss; y > 0, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,15 @@ impl Loss for Gamma {
     fn recession(&self, u: f64, y: f64) -> Recession {
         // Both losses are held back at u < 0 by y > 0 alone, and at u > 0 by themselves.
         Loss::recession(&Poisson, u, y)
+    }
+}
+
+impl NamedLoss for Gamma {
+    const NAME: &'static str = "gamma";
+    const TARGETS: Targets = Targets::Positive;
+
+    fn named(_parameter: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use super::Loss;
+use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The Huber loss: quadratic for residuals up to delta, linear beyond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +61,24 @@ impl Loss for Huber {
 
     fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
         Some(1.0)
+    }
+}
+
+impl NamedLoss for Huber {
+    const NAME: &'static str = "huber";
+    const PARAMETER: Option<(&'static str, &'static [f64])> = Some(("DELTA", &[2.5]));
+    const TARGETS: Targets = Targets::Real;
+
+    fn named(delta: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self::new(delta)?)
+    }
+
+    fn regularity(&self) -> Regularity {
+        Regularity::Kinked
+    }
+
+    fn distance_from_kinks(&self, u: &[f64], y: &[f64]) -> f64 {
+        ((u[0] - y[0]).abs() - self.delta).abs()
     }
 }
 

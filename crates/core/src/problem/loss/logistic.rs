@@ -3,7 +3,7 @@
 //! With the margin m = y u, s = 1 / (1 + exp(m)) and w = s (1 - s):
 //! phi_u = -y s, phi_y = -u s, phi_uu = y² w, phi_uy = m w - s.
 
-use super::{Loss, Recession};
+use super::{Loss, NamedLoss, Recession, Refusal, Targets};
 
 /// The logistic loss; y is a label -1 or +1, or any real number (the gradient with respect to it is asked for).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,15 @@ impl Loss for Logistic {
         } else {
             Recession::Rises
         }
+    }
+}
+
+impl NamedLoss for Logistic {
+    const NAME: &'static str = "logistic";
+    const TARGETS: Targets = Targets::Signed;
+
+    fn named(_parameter: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self)
     }
 }
 

@@ -1,30 +1,63 @@
 //! Losses of one row, one file each: predictions u against targets y.
 //!
 //! A [`Loss`] is scalar, phi(u, y), and all that most losses need. A [`RowLoss`] has as many predictions a row as it likes,
-//! u and y in R^k; every scalar loss is one with k = 1. With the feature `dual`, a scalar loss is also had from its value alone:
+//! u and y in R^k; every scalar loss is one with k = 1. A [`NamedLoss`] can be asked for by its name. With the feature `dual`, a scalar loss is also had from its value alone:
 //! `ByDualNumbers`.
 
 #[cfg(feature = "dual")]
 mod by_value;
-mod gamma;
-mod huber;
-mod logistic;
-mod multinomial;
-mod poisson;
-mod power;
-mod squared;
-mod squared_hinge;
+mod named;
 
 #[cfg(feature = "dual")]
 pub use by_value::{ByDualNumbers, LossValue, Number};
-pub use gamma::Gamma;
-pub use huber::{Huber, InvalidThreshold};
-pub use logistic::Logistic;
-pub use multinomial::{InvalidClasses, Multinomial};
-pub use poisson::Poisson;
-pub use power::{InvalidPower, Power};
-pub use squared::Squared;
-pub use squared_hinge::SquaredHinge;
+pub use named::{InvalidLoss, LossName, LossVisitor, NamedLoss, Refusal, Regularity, Targets};
+
+/// One line for each loss: its module and its type. Names, checks of labels and the tables of tests follow from it.
+macro_rules! losses {
+    ($($module:ident::$loss:ident,)*) => {
+        $(
+            mod $module;
+            pub use $module::*;
+        )*
+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Family {
+            $($loss,)*
+        }
+
+        const ALL: &[Family] = &[$(Family::$loss,)*];
+
+        impl Family {
+            fn facts(self) -> named::Facts {
+                match self {
+                    $(Self::$loss => named::Facts::of::<$loss>(),)*
+                }
+            }
+
+            fn visit<V: LossVisitor>(
+                self,
+                parameter: f64,
+                classes: usize,
+                visitor: V,
+            ) -> Result<V::Output, Refusal> {
+                match self {
+                    $(Self::$loss => Ok(visitor.visit($loss::named(parameter, classes)?)),)*
+                }
+            }
+        }
+    };
+}
+
+losses! {
+    squared::Squared,
+    logistic::Logistic,
+    power::Power,
+    huber::Huber,
+    squared_hinge::SquaredHinge,
+    poisson::Poisson,
+    gamma::Gamma,
+    multinomial::Multinomial,
+}
 
 /// A scalar loss phi(u, y), convex in u, with the derivatives that the three estimators need.
 ///

@@ -9,7 +9,7 @@
 
 use thiserror::Error;
 
-use super::{Recession, RowLoss};
+use super::{NamedLoss, Recession, Refusal, RowLoss, Targets};
 use crate::vector::{axpy, dot};
 
 /// The multinomial logistic loss over k classes.
@@ -130,6 +130,15 @@ impl RowLoss for Multinomial {
 
     fn rank(&self) -> usize {
         self.classes - 1
+    }
+}
+
+impl NamedLoss for Multinomial {
+    const NAME: &'static str = "multinomial";
+    const TARGETS: Targets = Targets::Classes;
+
+    fn named(_parameter: f64, classes: usize) -> Result<Self, Refusal> {
+        Ok(Self::new(classes)?)
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 6 (the logarithmic link).
 
-use super::{Loss, Recession};
+use super::{Loss, NamedLoss, Recession, Refusal, Targets};
 
 /// The Poisson loss; y >= 0 is a count, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl Loss for Poisson {
         } else {
             Recession::Rises
         }
+    }
+}
+
+impl NamedLoss for Poisson {
+    const NAME: &'static str = "poisson";
+    const TARGETS: Targets = Targets::NotNegative;
+
+    fn named(_parameter: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use super::Loss;
+use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The least q-th power, q >= 2 real; q = 2 is [`Squared`](super::Squared).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +75,29 @@ impl Loss for Power {
     fn curvature(&self, _y: f64, level: f64) -> Option<f64> {
         let q = self.exponent;
         Some((q - 1.0) * (q * level.max(0.0)).powf((q - 2.0) / q))
+    }
+}
+
+impl NamedLoss for Power {
+    const NAME: &'static str = "pnorm";
+    const PARAMETER: Option<(&'static str, &'static [f64])> = Some(("P", &[2.5, 3.0, 4.0]));
+    const TARGETS: Targets = Targets::Real;
+
+    fn named(exponent: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self::new(exponent)?)
+    }
+
+    fn regularity(&self) -> Regularity {
+        match self.exponent {
+            2.0 => Regularity::Quadratic,
+            q if q < 3.0 => Regularity::Kinked,
+            3.0 => Regularity::LipschitzSecond,
+            _ => Regularity::Smooth,
+        }
+    }
+
+    fn distance_from_kinks(&self, u: &[f64], y: &[f64]) -> f64 {
+        if self.regularity() <= Regularity::Smooth { f64::INFINITY } else { (u[0] - y[0]).abs() }
     }
 }
 

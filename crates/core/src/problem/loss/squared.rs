@@ -1,6 +1,6 @@
 //! phi(u, y) = (u - y)²/2.
 
-use super::Loss;
+use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// Half the squared error: with it, a generalised linear problem is ridge regression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,5 +24,18 @@ impl Loss for Squared {
 
     fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
         Some(1.0)
+    }
+}
+
+impl NamedLoss for Squared {
+    const NAME: &'static str = "ridge";
+    const TARGETS: Targets = Targets::Real;
+
+    fn named(_parameter: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn regularity(&self) -> Regularity {
+        Regularity::Quadratic
     }
 }

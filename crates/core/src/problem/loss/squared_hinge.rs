@@ -4,7 +4,7 @@
 //!
 //! Source: the L2-loss of support vector machines, Fan et al., LIBLINEAR, Journal of Machine Learning Research 9, 2008.
 
-use super::Loss;
+use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The squared hinge loss; y is a label -1 or +1, or any real number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,23 @@ impl Loss for SquaredHinge {
 
     fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
         Some(2.0 * y * y)
+    }
+}
+
+impl NamedLoss for SquaredHinge {
+    const NAME: &'static str = "squared-hinge";
+    const TARGETS: Targets = Targets::Signed;
+
+    fn named(_parameter: f64, _classes: usize) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn regularity(&self) -> Regularity {
+        Regularity::Kinked
+    }
+
+    fn distance_from_kinks(&self, u: &[f64], y: &[f64]) -> f64 {
+        (u[0] - 1.0 / y[0]).abs()
     }
 }
 
