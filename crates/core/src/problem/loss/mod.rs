@@ -53,6 +53,7 @@ losses! {
     logistic::Logistic,
     power::Power,
     huber::Huber,
+    pseudo_huber::PseudoHuber,
     squared_hinge::SquaredHinge,
     poisson::Poisson,
     gamma::Gamma,
