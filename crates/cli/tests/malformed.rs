@@ -182,7 +182,7 @@ fn files_that_are_wrong() {
         ),
         ("w.svm", b"1 -1:1\n".to_vec(), "--index-base 0", "expected an integer before the colon"),
         ("w.svm", b"1 3:1\n".to_vec(), "--columns 2", "expected an index into 2 columns counted from 1, found 3"),
-        ("w.svm", b"1 4294967295:1\n".to_vec(), "", "if so many are meant, say so"),
+        ("w.svm", b"1 4294967295:1\n".to_vec(), "", "if so many are meant, set columns (--columns)"),
         ("w.svm", b"1 99999999999999999999:1\n".to_vec(), "", "found 99999999999999999999"),
         ("w.svm", vec![0; 100], "", "found \"\\0"),
         ("w.svm", vec![0xff; 100], "", "\\xff"),
@@ -274,7 +274,7 @@ fn files_that_are_wrong() {
         ("w.svm.xz", altered, "", "cannot decompress xz data"),
         ("w.svm.xz", b"".to_vec(), "", "cannot decompress xz data"),
         ("w.csv.gz", bomb("0,0,0,0\n", gz), "--label-column last", "compressed ones, found more"),
-        ("w.svm.gz", bomb("1 1:1\n", gz), "", "compressed ones, found more: if so many are meant, say so"),
+        ("w.svm.gz", bomb("1 1:1\n", gz), "", "compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)"),
         ("w.svm.gz", gz(b"1 1:1\n1 1:1\n"), "--max-bytes 11", "w.svm.gz:2: expected at most 11 bytes, found more"),
     ] {
         work.write(name, bytes);

@@ -63,3 +63,93 @@ fn a_tiny_penalty_is_not_taken_for_a_singular_hessian() {
         assert!(distance(&gradient.value, &[-0.5, 0.5, 0.0]) < 1e-9, "{gradient:?}");
     }
 }
+
+/// Of a problem without rows, or without columns, or without either, everything is 0 or l itself.
+struct Empty {
+    rows: usize,
+    columns: usize,
+    wrt: Wrt,
+    name: LossName,
+}
+
+impl LossVisitor for Empty {
+    type Output = ();
+
+    fn visit<L: NamedLoss>(self, loss: L) {
+        let Self { rows, columns, wrt, name } = self;
+        let plain = || {
+            let design = Design::from_triplets(rows, columns, &[]).unwrap();
+            let targets = vec![1.0 / loss.width() as f64; rows * loss.width()];
+            let groups = (0..columns as u32).collect();
+            let problem = Glm::new(design, loss, 1.0).unwrap().grouped(vec![1.0; columns], groups).unwrap();
+            problem.wrt(wrt, targets).unwrap()
+        };
+        let (problem, x) = plain();
+        let check = |gradient: Result<Gradient, danskin::estimator::EstimateError>, expected: &[f64]| {
+            assert_eq!(gradient.unwrap().value, expected, "{name}, {}, {rows} x {columns}", wrt.name());
+        };
+        fn run<P: AssembleHessian, S: Unroll<P>>(
+            problem: &P,
+            x: &[f64],
+            solver: &S,
+            check: impl Fn(Result<Gradient, danskin::estimator::EstimateError>, &[f64]),
+        ) {
+            let solve = || Solve::new(problem, solver, x).stop(Stop::steps(3));
+            let taped = solve().record(Tape::new()).run().unwrap();
+            let g1 = taped.gradient(&Analytic).unwrap().value;
+            check(taped.gradient(&Automatic), &g1);
+            check(solve().record(Tangents::full()).run().unwrap().gradient(&Forward), &g1);
+            check(taped.gradient(&Implicit::new(Cg::default())), &g1);
+            check(taped.gradient(&Implicit::new(DenseCholesky::default())), &g1);
+        }
+        run(&problem, &x, &GradientDescent::default(), check);
+        run(&problem, &x, &Nesterov::default().restart(true), check);
+        run(&problem, &x, &HeavyBall::default(), check);
+        run(&problem, &x, &Backtracking::default(), check);
+    }
+}
+
+#[test]
+fn designs_without_rows_or_columns_have_gradients() {
+    for name in LossName::all() {
+        for (rows, columns) in [(0, 0), (0, 3), (3, 0)] {
+            for wrt in Wrt::ALL {
+                name.visit(3, Empty { rows, columns, wrt, name }).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn newton_finds_its_way_where_the_hessian_vanishes() {
+    // At z = 0 every residual is beyond the threshold: L_zz = 0.
+    let problem = Glm::new(random::design(40, 9, 4, 1), Huber::new(0.5).unwrap(), 0.0).unwrap();
+    let x: Vec<f64> = random::vector(40, 2).iter().map(|y| y.signum()).collect();
+    let stop = Stop::tolerance(1e-10).within(100);
+    let (cg, dense) = (Newton::new(Cg::default()), Newton::new(DenseCholesky::default()));
+    let by_cg = Solve::new(&problem, &cg, &x).stop(stop).run().unwrap();
+    let by_dense = Solve::new(&problem, &dense, &x).stop(stop).run().unwrap();
+    assert_eq!((by_cg.status(), by_dense.status()), (Status::Converged, Status::Converged), "{by_cg:?} {by_dense:?}");
+    assert!(distance(by_cg.z(), by_dense.z()) < 1e-8, "{:?} {:?}", by_cg.z(), by_dense.z());
+}
+
+#[test]
+fn vectors_longer_than_there_can_be_are_refused() {
+    let two = Design::dense(2, 2, vec![1.0; 4]).unwrap();
+    assert!(Glm::new(two, Multinomial::new(usize::MAX).unwrap(), 1.0).is_err());
+}
+
+#[test]
+fn the_size_of_lambda_is_no_matter_to_a_factorisation() {
+    for lambda in [1e-300, 1e300, 1e308] {
+        let scale = f64::sqrt(lambda).min(1.0);
+        let design = Design::dense(3, 2, [1.0, 2.0, 0.5, -1.0, 0.0, 3.0].map(|d| d * scale).to_vec()).unwrap();
+        let problem = Glm::new(design, Squared, lambda).unwrap();
+        let (x, solver) = ([1.0, -2.0, 0.5], GradientDescent::new(StepSize::Fixed(0.999_999 / lambda)));
+        let solution = Solve::new(&problem, &solver, &x).stop(Stop::steps(2)).run().unwrap();
+        let by_cg = solution.gradient(&Implicit::new(Cg::default())).unwrap().value;
+        let dense = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap();
+        assert_eq!(dense.linear.unwrap().status, danskin::linear::LinearStatus::Converged, "{lambda:e}: {dense:?}");
+        assert!(distance(&dense.value, &by_cg) < 1e-12 * norm(&by_cg), "{lambda:e}: {dense:?} {by_cg:?}");
+    }
+}

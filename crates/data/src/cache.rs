@@ -21,7 +21,9 @@ use crate::checksum::Checksum;
 use crate::fetch::{FetchError, Fetched, Fetcher, Progress, file_name};
 use crate::{IndexBase, LabelColumn, ReadOptions, Shipped};
 
-const REGISTRY: &str = "registry.json";
+pub(crate) const REGISTRY: &str = "registry.json";
+/// What the name of a file that is not whole yet ends in.
+pub(crate) const PART: &str = ".part";
 
 /// The folder that fetched files lie in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +118,7 @@ impl Cache {
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         let is_bare = Path::new(name).file_name().is_some_and(|last| last == name) && name != REGISTRY;
         let path = self.folder.join(name);
-        (is_bare && !name.ends_with(".part") && path.is_file()).then_some(path)
+        (is_bare && !name.ends_with(PART) && path.is_file()).then_some(path)
     }
 
     /// What the registry in this cache names; nothing if there is none.

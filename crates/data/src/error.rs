@@ -70,7 +70,7 @@ pub enum ReadErrorKind {
     #[error(transparent)]
     Io(io::Error),
     /// The file, decompressed, is larger than it may be.
-    #[error("expected at most {limit} bytes{}, found more: if so many are meant, say so", from(*.compressed))]
+    #[error("expected at most {limit} bytes{}, found more: if so many are meant, set max_bytes (--max-bytes)", from(*.compressed))]
     TooManyBytes {
         /// The most bytes that the file may hold after decompression.
         limit: u64,
@@ -184,7 +184,7 @@ pub enum ReadErrorKind {
         limit: usize,
     },
     /// The shape or the largest index stands for far more columns than there are entries.
-    #[error("expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, say so")]
+    #[error("expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, set columns (--columns)")]
     TooManyColumns {
         /// Number of columns.
         columns: usize,

@@ -13,6 +13,7 @@ use thiserror::Error;
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
+use crate::cache::{PART, REGISTRY};
 use crate::checksum::Checksum;
 
 /// How files are fetched.
@@ -68,7 +69,7 @@ pub enum FetchError {
         url: String,
     },
     /// The server refuses.
-    #[error("{url}: expected status 200 or 206, the server answered {status}")]
+    #[error("{url}: expected status 200, or 206 with the part that was asked for, the server answered {status}")]
     Status {
         /// What was asked for.
         url: String,
@@ -155,7 +156,7 @@ impl Fetcher {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Fetched, FetchError> {
         let name = file_name(url).ok_or_else(|| FetchError::Url { url: url.to_owned() })?;
-        let (path, part) = (folder.join(name), folder.join(format!("{name}.part")));
+        let (path, part) = (folder.join(name), folder.join(format!("{name}{PART}")));
         let at = |path: &Path| {
             let path = path.to_owned();
             move |cause| FetchError::File { path, cause }
@@ -269,6 +270,10 @@ impl Download<'_> {
         let response = self.request(start, stall).map_err(|error| self.failed(error))?;
         let range = text(&response, header::CONTENT_RANGE).and_then(Range::parse);
         let (start, total) = match (response.status(), range) {
+            (StatusCode::OK | StatusCode::PARTIAL_CONTENT, _) if is_encoded(&response) => {
+                let cause = io::Error::other("the server answered with an encoded body, though none was asked for");
+                return Err(Ended::Broken(cause));
+            }
             (StatusCode::OK, _) => (0, number(&response, header::CONTENT_LENGTH)),
             (StatusCode::PARTIAL_CONTENT, Some(Range { first: Some(first), total })) if first == start => {
                 (start, total)
@@ -313,7 +318,7 @@ impl Download<'_> {
             .user_agent(concat!("danskin/", env!("CARGO_PKG_VERSION")));
         // A proxy has another idea of what this machine is.
         let config = if is_local(self.url) { config.proxy(None) } else { config };
-        let mut request = Agent::from(config.build()).get(self.url);
+        let mut request = Agent::from(config.build()).get(self.url).header(header::ACCEPT_ENCODING, "identity");
         if start > 0 {
             request = request.header(header::RANGE, format!("bytes={start}-"));
             if let Some(validator) = &self.validator {
@@ -381,6 +386,11 @@ fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
 }
 
+/// Whether the body is not the file, but another coding of it.
+fn is_encoded(response: &Response<Body>) -> bool {
+    text(response, header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
+}
+
 fn text(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
     response.headers().get(name)?.to_str().ok()
 }
@@ -415,7 +425,8 @@ pub(crate) fn file_name(url: &str) -> Option<&str> {
     let (host, path) = location(url)?.split_once('/')?;
     let name = path.rsplit('/').next()?;
     let fits = !host.is_empty()
-        && !matches!(name, "" | "." | "..")
+        && !matches!(name, "" | "." | ".." | REGISTRY)
+        && !name.ends_with(PART)
         && name.len() < 200
         && url.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     fits.then_some(name)
@@ -446,6 +457,8 @@ mod tests {
             ("https://example.org/?b.svm", None),
             ("ftp://example.org/b.svm", None),
             ("b.svm", None),
+            ("https://example.org/b.svm.part", None),
+            ("https://example.org/registry.json", None),
         ] {
             assert_eq!(file_name(url), name, "{url}");
         }

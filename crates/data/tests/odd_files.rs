@@ -258,7 +258,7 @@ fn npz_shapes_may_lie() {
             (sparse_npz("coo", &[]), "3 x 2 sparse: 0,0=1 2,1=2"),
             (
                 sparse_npz("csr", &[("shape", huge.clone())]),
-                "f.npz: row pointers has length 4, expected 1000000000000001",
+                "f.npz: 4 row pointers, expected 1000000000000001",
             ),
             (
                 sparse_npz("csc", &[("shape", huge.clone())]),
@@ -278,7 +278,7 @@ fn npz_shapes_may_lie() {
             ),
             (
                 sparse_npz("csc", &[("shape", wide.clone())]),
-                "f.npz: column pointers has length 3, expected 1099511627777",
+                "f.npz: 3 column pointers, expected 1099511627777",
             ),
             (sparse_npz("coo", &[("shape", wide)]), "f.npz: 1099511627776 columns, expected at most 4294967295"),
             (
@@ -307,7 +307,7 @@ fn npz_arrays_may_disagree() {
                 sparse_npz("csr", &[("indices", npy_i8(&[0, -1]))]),
                 "f.npz: array indices: expected an index into 2 columns counted from 0, found -1",
             ),
-            (sparse_npz("csr", &[("indices", npy_i8(&[0]))]), "f.npz: values has length 2, expected 1"),
+            (sparse_npz("csr", &[("indices", npy_i8(&[0]))]), "f.npz: 2 values, expected 1"),
             (
                 sparse_npz("csr", &[("indptr", npy_i8(&[0, 2, 1, 2]))]),
                 "f.npz: row pointer 2 is 1, expected at least the one before",
@@ -317,7 +317,7 @@ fn npz_arrays_may_disagree() {
                 sparse_npz("csr", &[("indptr", npy_i8(&[0, 1, 1, 3]))]),
                 "f.npz: row pointer 3 is 3, expected the number of entries",
             ),
-            (sparse_npz("csr", &[("indptr", npy_i8(&[0, 2]))]), "f.npz: row pointers has length 2, expected 4"),
+            (sparse_npz("csr", &[("indptr", npy_i8(&[0, 2]))]), "f.npz: 2 row pointers, expected 4"),
             (
                 sparse_npz("csr", &[("indptr", npy_i8(&[0, -1, 1, 2]))]),
                 "f.npz: array indptr: expected a number at least 0, found -1",
@@ -342,7 +342,7 @@ fn npz_arrays_may_disagree() {
                 sparse_npz("coo", &[("row", npy_i8(&[0, 0])), ("col", npy_i8(&[1, 1]))]),
                 "f.npz: two entries at row 0, column 1 (indices from 0)",
             ),
-            (sparse_npz("coo", &[("row", npy_i8(&[0]))]), "f.npz: row indices has length 1, expected 2"),
+            (sparse_npz("coo", &[("row", npy_i8(&[0]))]), "f.npz: 1 row indices, expected 2"),
             (
                 sparse_npz("coo", &[("coords", npy_i8(&[0, 2, 0, 1]))]),
                 "f.npz: array coords: expected two rows, found an array of shape [4]",
@@ -506,7 +506,7 @@ fn mtx_lines_may_be_wrong() {
         (
             "coordinate real general",
             "1 4294967295 1\n1 1 1\n",
-            ": expected at most 1001000 columns for 1 entries, found 4294967295: if so many are meant, say so",
+            ": expected at most 1001000 columns for 1 entries, found 4294967295: if so many are meant, set columns (--columns)",
         ),
         ("coordinate real general", "1 4294967296 1\n1 1 1\n", ": 4294967296 columns, expected at most 4294967295"),
         ("coordinate real general", "0 3 0\n", ": expected at least one row, found none"),
@@ -655,7 +655,7 @@ fn a_small_file_may_not_stand_for_a_large_one() {
         let (_, message) = found.split_once(": expected at most ").unwrap();
         let read: usize = message.split(' ').next().unwrap().parse().unwrap();
         assert!(read <= limit, "{found}");
-        assert!(message.ends_with(" compressed ones, found more: if so many are meant, say so"), "{found}");
+        assert!(message.ends_with(" compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)"), "{found}");
     }
     files.write("v.txt.gz", &bomb("1\n", gz));
     let found = files.tell(read_vector(&files.path("v.txt.gz")).map(|values| values.len().to_string()));
@@ -676,26 +676,26 @@ fn a_limit_that_is_said_holds_for_every_file() {
         five,
         [
             (text("1 1:2"), "1 x 1 sparse: 0,0=2; labels [1.0]"),
-            (text("1 1:2\n"), "f.svm:1: expected at most 5 bytes, found more: if so many are meant, say so"),
+            (text("1 1:2\n"), "f.svm:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)"),
         ],
     );
     check(
         ".svm.xz",
         five,
-        [(xz(b"1 1:2\n"), "f.svm.xz:1: expected at most 5 bytes, found more: if so many are meant, say so")],
+        [(xz(b"1 1:2\n"), "f.svm.xz:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)")],
     );
     let absent = ReadOptions { label_column: Some(LabelColumn::Absent), ..five };
     check(
         ".csv.gz",
         absent,
-        [(gz(b"1,2\n3\n"), "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, say so")],
+        [(gz(b"1,2\n3\n"), "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)")],
     );
     check(
         ".npz",
         five,
         [(
             sparse_npz("csr", &[]),
-            "f.npz: array format: expected at most 5 bytes, found more: if so many are meant, say so",
+            "f.npz: array format: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)",
         )],
     );
 }

@@ -258,15 +258,19 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         if length == 0.0 {
             return Ok(LinearSolve::new("dense", LinearStatus::Converged, 0, 0.0, true));
         }
-        let (mut r, mut trial) = (ctx.take(rhs.len()), ctx.take(rhs.len()));
-        r.copy_from_slice(rhs);
+        let (mut r, mut trial, mut unit) = (ctx.take(rhs.len()), ctx.take(rhs.len()), ctx.take(rhs.len()));
+        // Of a size about 1, by a power of two, so that neither a product nor a residual underflows.
+        let scale = 2.0_f64.powi(length.log2().floor().clamp(-1000.0, 1000.0) as i32);
+        unit.iter_mut().zip(rhs).for_each(|(unit, rhs)| *unit = rhs / scale);
+        let length = norm(&unit);
+        r.copy_from_slice(&unit);
         let (mut residual, mut refinements, mut finite) = (1.0, 0, true);
         loop {
             workspace.apply_inverse(&mut r);
             trial.copy_from_slice(solution);
             axpy(1.0, &r, &mut trial);
             let before = residual;
-            let after = hessian.residual(rhs, &trial, &mut r, ctx) / length;
+            let after = hessian.residual(&unit, &trial, &mut r, ctx) / length;
             if after < before {
                 solution.copy_from_slice(&trial);
                 residual = after;
@@ -279,8 +283,8 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
             }
             refinements += 1;
         }
-        ctx.give(trial);
-        ctx.give(r);
+        solution.iter_mut().for_each(|v| *v *= scale);
+        [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
         // No better than v = 0: what was factorised is not the Hessian.
         if residual < 1.0 {
             let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };

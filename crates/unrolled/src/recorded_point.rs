@@ -7,9 +7,10 @@ use danskin_core::solver::{SolveError, Solver, State, Step};
 use crate::rule::Recorded;
 
 /// Whether a point is recorded by its memo (D z_t, length n) instead of z_t (length m): where it is enough, and shorter.
-/// Either gives the same bits: a pass computes D z_t from z_t in the order that the memo was computed in.
+/// Either gives the same bits: a pass computes D z_t from z_t in the order that the memo was computed in. A memo without
+/// numbers is no memo.
 fn keeps_memo<P: Problem + ?Sized>(problem: &P) -> bool {
-    problem.memo_replaces_latent() && problem.memo_len() <= problem.latent_len()
+    problem.memo_replaces_latent() && (1..=problem.latent_len()).contains(&problem.memo_len())
 }
 
 /// Numbers of a recorded point.

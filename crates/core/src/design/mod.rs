@@ -23,7 +23,7 @@ use storage::{Rows, Storage};
 #[non_exhaustive]
 pub enum DesignError {
     /// An array has the wrong length.
-    #[error("{what} has length {found}, expected {expected}")]
+    #[error("{found} {what}, expected {expected}")]
     Length {
         /// Which array.
         what: &'static str,
@@ -71,6 +71,12 @@ pub enum DesignError {
         column: usize,
         /// NaN or an infinity.
         value: f64,
+    },
+    /// More rows than pointers to them fit into memory.
+    #[error("{rows} rows, more than fit into memory")]
+    TooManyRows {
+        /// Number of rows, n.
+        rows: usize,
     },
     /// More columns than a 32-bit index can name.
     #[error("{columns} columns, expected at most {}", u32::MAX)]
@@ -154,7 +160,10 @@ impl Design {
     /// As [`Design::from_csr`].
     pub fn from_triplets(rows: usize, columns: usize, triplets: &[(usize, usize, f64)]) -> Result<Self, DesignError> {
         check_columns(columns)?;
-        let mut pointers = vec![0; rows + 1];
+        let mut pointers = Vec::new();
+        let len = rows.saturating_add(1);
+        pointers.try_reserve_exact(len).map_err(|_| DesignError::TooManyRows { rows })?;
+        pointers.resize(len, 0);
         for &(row, column, _) in triplets {
             if row >= rows || column >= columns {
                 return Err(DesignError::OutOfRange { row, column, rows, columns });
@@ -363,6 +372,9 @@ mod tests {
             let design = Design::from_triplets(n, m, &[]).unwrap();
             assert_eq!((design.rows(), design.columns(), design.entries()), (n, m, 0));
             assert!(Design::dense(n, m, vec![]).is_ok());
+        }
+        for rows in [usize::MAX, usize::MAX / 16] {
+            assert_eq!(Design::from_triplets(rows, 2, &[]), Err(DesignError::TooManyRows { rows }));
         }
     }
 }

@@ -85,6 +85,7 @@ impl<P: Objective + ?Sized> Solver<P> for Backtracking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::design::Design;
     use crate::problem::glm::Glm;
     use crate::problem::loss::{Logistic, Loss, Poisson, Power};
     use crate::solve::{Solve, Status, Stop};
@@ -93,7 +94,7 @@ mod tests {
     fn converges<L: Loss>(loss: L) {
         let problem = Glm::new(random::design(40, 8, 4, 1), loss, 0.1).unwrap();
         let x: Vec<f64> = random::vector(40, 2).iter().map(|x| 2.0 * x.abs()).collect();
-        for first in [1e-6, 1.0, 1e6] {
+        for first in [1e-300, 1e-6, 1.0, 1e6, 1e300] {
             let solver = Backtracking::new(first);
             let stop = Stop::tolerance(1e-8).within(20_000);
             let solution = Solve::new(&problem, &solver, &x).stop(stop).run().unwrap();
@@ -106,6 +107,21 @@ mod tests {
         converges(Logistic);
         converges(Power::new(4.0).unwrap());
         converges(Poisson);
+    }
+
+    #[test]
+    fn the_scale_of_the_data_is_no_matter() {
+        for scale in [1e-12, 1e9, 1e12] {
+            let design = random::design(40, 8, 4, 1);
+            let mut triplets = Vec::new();
+            design.for_each_entry(|i, j, d| triplets.push((i, j, scale * d)));
+            let design = Design::from_triplets(40, 8, &triplets).unwrap();
+            let problem = Glm::new(design, Logistic, scale * scale * 0.1).unwrap();
+            let (x, solver) = (random::labels(40, 2), Backtracking::default());
+            let stop = Stop::tolerance(1e-8).within(2000);
+            let solution = Solve::new(&problem, &solver, &x).stop(stop).run().unwrap();
+            assert_eq!(solution.status(), Status::Converged, "{scale:e}: {solution:?}");
+        }
     }
 
     #[test]

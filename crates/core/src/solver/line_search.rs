@@ -1,16 +1,22 @@
 //! Steps z - s d with s halved until L decreases enough.
 //!
-//! Source: backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1.
+//! Where decreases of L drown in its rounding, the slopes say the same: for a quadratic, L(z - s d) <= L(z) - c s <g, d> is
+//! <g(z - s d), d> >= (2 c - 1) <g, d>.
+//!
+//! Source: backtracking by Armijo's condition, Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.1; by slopes,
+//! Hager and Zhang, A new conjugate gradient method with guaranteed descent, SIAM Journal on Optimization 16, 2005.
 
 use super::Iterate;
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
 use crate::vector::{axpy, dot};
 
-/// Halvings of a step at the most.
-const MAX_HALVINGS: usize = 60;
-/// Decreases of L below this share of it drown in rounding; there the gradient's norm decides instead.
+/// Doublings or halvings of a step at the most: from one end of f64 to the other.
+const MAX_HALVINGS: usize = 2200;
+/// Decreases of L below this share of it drown in rounding.
 const ROUNDING: f64 = 1e-13;
+/// Rises of the gradient's norm, as a share of it, that are rounding.
+const NORM_ROUNDING: f64 = 1e-14;
 
 /// A search along -direction from where a state stands.
 pub(super) struct LineSearch<'a> {
@@ -45,15 +51,30 @@ impl LineSearch<'_> {
         let (slope, residual) = (dot(&state.grad_z, self.direction), state.residual);
         let mut s = self.first;
         let mut taken = None;
+        // A step that changes nothing would be taken again and again; finding that out costs no pass.
         for _ in 0..MAX_HALVINGS {
+            if s > f64::MAX / 2.0 || moves(&start, s, self.direction) {
+                break;
+            }
+            s *= 2.0;
+        }
+        for _ in 0..MAX_HALVINGS {
+            if !moves(&start, s, self.direction) {
+                break;
+            }
             state.z.copy_from_slice(&start);
             axpy(-s, self.direction, &mut state.z);
             state.evaluate(problem, x, ctx);
             let at = Point { z: &state.z, x, memo: &state.memo, grad_z: &state.grad_z };
             let value = problem.value(at, ctx);
-            let measurable = s * slope > ROUNDING * self.value.abs();
-            let enough = value <= self.value - self.sufficient * s * slope;
-            if if measurable { enough } else { state.residual < residual } {
+            let decrease = s * slope;
+            let enough = if decrease > ROUNDING * self.value.abs() {
+                value <= self.value - self.sufficient * decrease
+            } else {
+                state.residual <= residual * (1.0 + NORM_ROUNDING)
+                    && dot(&state.grad_z, self.direction) >= (2.0 * self.sufficient - 1.0) * slope
+            };
+            if enough {
                 taken = Some(Taken { s, value });
                 break;
             }
@@ -66,4 +87,9 @@ impl LineSearch<'_> {
         ctx.give(start);
         taken
     }
+}
+
+/// Whether `start - s direction` is another point than `start`.
+fn moves(start: &[f64], s: f64, direction: &[f64]) -> bool {
+    start.iter().zip(direction).any(|(z, d)| z - s * d != *z)
 }

@@ -1,12 +1,14 @@
 //! z_{t+1} = z_t - s d with L_zz d = grad_z L solved inexactly and s by backtracking.
 //!
+//! Where L_zz is singular, or has negative curvature, there is no such d, and d = grad_z L.
+//!
 //! The linear tolerance min(0.1, (‖g_t‖ / ‖g_0‖)^(1/2)) gives superlinear convergence without solving early systems more
 //! exactly than they deserve. Source: Dembo, Eisenstat, Steihaug, "Inexact Newton methods", SIAM J. Numer. Anal. 1982.
 
 use super::line_search::LineSearch;
 use super::{Iterate, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
-use crate::linear::{Factored, Hessian, HessianSolver};
+use crate::linear::{Factored, Hessian, HessianSolver, LinearError};
 use crate::problem::Problem;
 use crate::vector::dot;
 
@@ -34,6 +36,8 @@ impl<H> Newton<H> {
 pub struct Search<W> {
     value: f64,
     initial_residual: f64,
+    /// The first trial of the next step along the gradient.
+    descent: f64,
     workspace: W,
 }
 
@@ -41,7 +45,8 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
     type State = Iterate<Search<H::Workspace>>;
 
     fn init(&self, problem: &P, x: &[f64], initial: &[f64], ctx: &mut Ctx) -> Result<Self::State, SolveError> {
-        let search = Search { value: f64::NAN, initial_residual: f64::NAN, workspace: H::Workspace::default() };
+        let (value, initial_residual, workspace) = (f64::NAN, f64::NAN, H::Workspace::default());
+        let search = Search { value, initial_residual, descent: 1.0, workspace };
         let mut state = Iterate::new(problem, x, initial, search, ctx);
         state.carried.value = problem.value(state.at(x), ctx);
         state.carried.initial_residual = state.residual;
@@ -58,17 +63,31 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
         let solved = Factored::new(&self.hessian, Hessian { problem, at: state.at(x) }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(&state.grad_z, tolerance, &mut direction, ctx));
         state.carried.workspace = workspace;
-        let taken = solved.map(|_| {
-            if dot(&state.grad_z, &direction) <= 0.0 {
-                direction.copy_from_slice(&state.grad_z);
+        let newton = match solved {
+            Ok(_) => dot(&state.grad_z, &direction) > 0.0,
+            Err(
+                LinearError::RankDeficient { .. }
+                | LinearError::Singular { .. }
+                | LinearError::NegativeCurvature { .. },
+            ) => false,
+            Err(error) => {
+                ctx.give(direction);
+                return Err(error.into());
             }
-            let value = state.carried.value;
-            LineSearch { value, direction: &direction, first: 1.0, sufficient: SUFFICIENT }.run(problem, x, state, ctx)
-        });
+        };
+        if !newton {
+            direction.copy_from_slice(&state.grad_z);
+        }
+        let (value, first) = (state.carried.value, if newton { 1.0 } else { state.carried.descent });
+        let search = LineSearch { value, direction: &direction, first, sufficient: SUFFICIENT };
+        let taken = search.run(problem, x, state, ctx);
         ctx.give(direction);
-        Ok(match taken? {
+        Ok(match taken {
             Some(taken) => {
                 state.carried.value = taken.value;
+                if !newton {
+                    state.carried.descent = (2.0 * taken.s).min(f64::MAX);
+                }
                 Step::Advanced
             }
             None => Step::Stalled,
@@ -79,7 +98,7 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Solver<P> for Newton<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linear::{LinearError, LinearSolve, LinearStatus};
+    use crate::linear::{LinearSolve, LinearStatus};
     use crate::problem::glm::Glm;
     use crate::problem::loss::{Logistic, Loss, Power, Squared};
     use crate::solve::{Solve, Status, Stop};

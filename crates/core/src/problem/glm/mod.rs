@@ -83,6 +83,14 @@ pub enum GlmError {
         /// The group.
         group: usize,
     },
+    /// Vectors with k numbers for each row or column are longer than there can be.
+    #[error("{sides} rows or columns and {width} predictions for each, expected a product of at most {}", MAX_LEN)]
+    TooWide {
+        /// The longer side of the design.
+        sides: usize,
+        /// k.
+        width: usize,
+    },
     /// A vector has the wrong length.
     #[error("{what}: {found} numbers, expected {expected}")]
     Length {
@@ -131,6 +139,9 @@ pub struct Glm<L, R = Ridge> {
     hessian_rank_bound: usize,
 }
 
+/// Numbers that a vector can have.
+const MAX_LEN: usize = isize::MAX as usize / size_of::<f64>();
+
 /// A margin above the Lanczos estimate, which approaches the eigenvalue from below.
 const SMOOTHNESS_MARGIN: f64 = 1.05;
 
@@ -139,11 +150,16 @@ impl<L: RowLoss> Glm<L> {
     ///
     /// # Errors
     ///
-    /// [`GlmError::Lambda`] unless 0 <= lambda < infinity.
+    /// [`GlmError::Lambda`] unless 0 <= lambda < infinity, [`GlmError::TooWide`] for vectors longer than there can be.
     pub fn new(design: impl Into<Arc<Design>>, loss: L, lambda: f64) -> Result<Self, GlmError> {
         check_lambda(lambda)?;
+        let design = design.into();
+        let (sides, width) = (design.rows().max(design.columns()), loss.width());
+        if sides.checked_mul(width).is_none_or(|len| len > MAX_LEN) {
+            return Err(GlmError::TooWide { sides, width });
+        }
         let problem = Self {
-            design: design.into(),
+            design,
             loss,
             penalty: Ridge,
             wrt: Wrt::Targets,
@@ -221,7 +237,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn with_rank_bound(self) -> Self {
         let (columns, width) = (self.design.columns(), self.loss.width());
         let penalised = match &*self.groups {
-            [] if self.lambdas[0] > 0.0 => columns,
+            [] if self.lambdas.first().is_some_and(|lambda| *lambda > 0.0) => columns,
             [] => 0,
             groups => groups.iter().filter(|&&group| self.lambdas[group as usize] > 0.0).count(),
         };

@@ -21,7 +21,8 @@ pub(super) struct Regularisation<'a, R> {
 
 impl<R: Penalty> Regularisation<'_, R> {
     fn lambda(&self, group: usize) -> f64 {
-        let lambda = self.lambdas[group];
+        // Where there are no columns, there may be no group either.
+        let lambda = self.lambdas.get(group).copied().unwrap_or(0.0);
         if self.logarithms { lambda.exp() } else { lambda }
     }
 
