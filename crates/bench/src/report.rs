@@ -131,8 +131,10 @@ pub struct Instance {
     pub columns: usize,
     /// Stored entries of D.
     pub entries: usize,
-    /// The penalty.
-    pub lambda: f64,
+    /// The penalty; `None` where each group has its own.
+    pub lambda: Option<f64>,
+    /// The file of the groups' penalties; `None` where there is one.
+    pub lambdas: Option<String>,
     /// The penalty's name, as given.
     pub penalty: String,
     /// The file of the weights; `None` for ones.
@@ -148,6 +150,17 @@ pub struct Instance {
     pub classes: Vec<f64>,
     /// The solver's name.
     pub solver: &'static str,
+}
+
+impl Instance {
+    /// The penalty, for headings.
+    #[must_use]
+    pub fn lambda_text(&self) -> String {
+        match (self.lambda, &self.lambdas) {
+            (Some(lambda), _) => format!("lambda {lambda:.6e}"),
+            (None, file) => format!("lambda of each group from {}", file.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// `report.json` of `danskin gradient`.

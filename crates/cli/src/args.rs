@@ -104,6 +104,9 @@ pub(crate) struct ProblemArgs {
     /// The group of each column, from 0: a .npy or text file of m integers. Each group has a log lambda of its own in x.
     #[arg(long, value_name = "FILE")]
     pub(crate) groups: Option<PathBuf>,
+    /// lambda of each group: a .npy or text file of so many numbers at least 0.
+    #[arg(long, value_name = "FILE", requires = "groups", conflicts_with_all = ["lambda", "condition"])]
+    pub(crate) lambdas: Option<PathBuf>,
     /// The penalty r: ridge, z²/2; or elastic:A,W, (1 - A) z²/2 + A (sqrt(z² + W²) - W).
     #[arg(long, value_name = "NAME", default_value = "ridge")]
     pub(crate) penalty: PenaltyName,
@@ -171,6 +174,9 @@ impl MethodArgs {
         if restart && solver != SolverKind::Nesterov {
             return unsupported("--restart", "it is for nesterov");
         }
+        if self.mode == Mode::Forward && !self.estimator.0.contains(&EstimatorKind::Automatic) {
+            return Err(Failure::Input(anyhow!("--mode is for the automatic estimator, which --estimator leaves out")));
+        }
         Ok(Choices {
             solver,
             step,
@@ -194,7 +200,7 @@ pub(crate) struct GradientArgs {
     pub(crate) design: PathBuf,
     /// The penalty, at least 0.
     #[arg(long, value_name = "F", value_parser = not_negative)]
-    #[arg(required_unless_present = "condition", conflicts_with = "condition")]
+    #[arg(required_unless_present_any = ["condition", "lambdas"], conflicts_with = "condition")]
     pub(crate) lambda: Option<f64>,
     /// Choose lambda so that L / lambda is this, L the smoothness at z_0; above 1.
     #[arg(long, value_name = "F", value_parser = condition)]
@@ -395,9 +401,12 @@ fn losses() -> String {
 }
 
 fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    // What underflows is not the 0 that it would be read as.
+    let digits = text.split(['e', 'E']).next().unwrap_or_default();
+    let underflows = |value: f64| value == 0.0 && digits.contains(|c| ('1'..='9').contains(&c));
     text.parse()
         .ok()
-        .filter(|value: &f64| value.is_finite() && fits(*value))
+        .filter(|value: &f64| value.is_finite() && fits(*value) && !underflows(*value))
         .ok_or_else(|| format!("expected {expected}"))
 }
 

@@ -11,7 +11,7 @@ use danskin_bench::choice::{AnyProblem, Choices};
 
 use crate::args::CheckArgs;
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
-use crate::input::{self, Input};
+use crate::input::{self, Input, Penalty};
 use crate::output::print;
 use crate::progress;
 
@@ -21,7 +21,7 @@ const HESSIAN_UP_TO: usize = 500;
 const STEPS: usize = 3;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let penalty = args.penalty.given_or_default();
+    let penalty = Penalty::chosen(args.penalty.lambda, args.penalty.condition, &args.inputs);
     let mut ctx = Ctx::new();
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &Choices::default(), &mut ctx)?;
     progress::stop_watching_for_interrupts();
@@ -31,12 +31,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let differences = Differences { allowed, ..differences };
     let Input { problem, x, initial, instance } = &input;
     print(&format!(
-        "{} on {}: {} rows, {} columns, lambda {:e}, x: {} ({} numbers); {allowed:e} allowed against finite differences\n",
+        "{} on {}: {} rows, {} columns, {}, x: {} ({} numbers); {allowed:e} allowed against finite differences\n",
         instance.problem,
         instance.design,
         instance.rows,
         instance.columns,
-        instance.lambda,
+        instance.lambda_text(),
         instance.wrt,
         instance.parameters
     ))?;

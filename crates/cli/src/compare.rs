@@ -13,20 +13,20 @@ use danskin_bench::report::{self, CompareReport, Instance};
 
 use crate::args::{CompareArgs, PenaltyName};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
-use crate::input;
+use crate::input::{self, Penalty};
 use crate::output::{Folder, REPORT, print};
 use crate::progress;
 
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
-    let penalty = args.penalty.given_or_default();
+    let penalty = Penalty::chosen(args.penalty.lambda, args.penalty.condition, &args.inputs);
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 
     // L_xz of a quadratic loss is constant for targets alone.
     let constant_cross = args.inputs.wrt == Wrt::Targets && matches!(args.inputs.penalty, PenaltyName::Ridge);
     let law = match choices.solver {
-        _ if input.instance.lambda == 0.0 => Law::Unknown,
+        _ if input.problem.strong_convexity(&input.x) == 0.0 => Law::Unknown,
         SolverKind::Backtracking | SolverKind::Lbfgs | SolverKind::Newton => Law::Unknown,
         _ => match args.problem.regularity() {
             Regularity::Quadratic if constant_cross => Law::Quadratic,
@@ -80,15 +80,15 @@ pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> 
 
 fn heading(instance: &Instance, comparison: &Comparison) -> String {
     let reference = &comparison.reference;
-    let Instance { problem, design, rows, columns, entries, lambda, wrt, parameters, solver, .. } = instance;
+    let Instance { problem, design, rows, columns, entries, wrt, parameters, solver, .. } = instance;
     let shipped = if danskin_data::Shipped::find(design).is_some() { " (shipped with danskin)" } else { "" };
-    let passes = comparison.setup_passes;
+    let (lambda, passes) = (instance.lambda_text(), comparison.setup_passes);
     let step =
         comparison.step.map(|rho| format!(", step {rho:.6e} ({passes} passes to choose it)")).unwrap_or_default();
     let doubt = if reference.status == Status::Converged { "" } else { ": not converged, errors below are doubtful" };
     format!(
         "{problem} on {design}{shipped}: {rows} rows, {columns} columns, {entries} entries\n\
-         lambda {lambda:.6e}, x: {wrt} ({parameters} numbers), solver {solver}{step}\n\
+         {lambda}, x: {wrt} ({parameters} numbers), solver {solver}{step}\n\
          g* by the {} estimator after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}\n\
          errors are ‖g - g*‖; seconds, passes over D and memory are those of z_t and the gradient together\n\n",
         reference.estimator,
@@ -106,7 +106,7 @@ fn plot(against: Against) -> String {
 
 /// Writes the reports and plots, and returns their names.
 fn write(folder: &Folder, instance: Instance, comparison: &Comparison) -> Result<Vec<String>, Failure> {
-    let title = format!("{} on {}, lambda = {:.3e}", instance.problem, instance.design, instance.lambda);
+    let title = format!("{} on {}, {}", instance.problem, instance.design, instance.lambda_text());
     folder.write_report(&CompareReport::new(instance, comparison))?;
     let csv = report::csv(comparison).context(TABLE).map_err(Failure::Output)?;
     folder.write(TABLE, |out| out.write_all(csv.as_bytes()))?;

@@ -16,11 +16,7 @@ use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
-    let penalty = match (args.lambda, args.condition) {
-        (Some(lambda), _) => Penalty::Lambda(lambda),
-        (None, Some(condition)) => Penalty::Condition(condition),
-        (None, None) => unreachable!("clap asks for one of the two"),
-    };
+    let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 

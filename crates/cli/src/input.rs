@@ -3,24 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use danskin::ctx::Ctx;
 use danskin::design::Design;
 use danskin::prelude::{
     DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets,
 };
-use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
-use crate::args::{PenaltyArgs, PenaltyName, ProblemArgs, ReadArgs};
+use crate::args::{PenaltyName, ProblemArgs, ReadArgs};
 use crate::failure::Failure;
 use crate::progress::{self, check_interrupt};
 
 /// The penalty: given, or to be chosen by the condition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Penalty {
-    Lambda(f64),
+    /// That of `--lambda`, or of each group by `--lambdas`.
+    Lambda(Option<f64>),
     /// L / lambda.
     Condition(f64),
 }
@@ -28,9 +29,14 @@ pub(crate) enum Penalty {
 /// L / lambda where neither lambda nor a condition is given.
 const CONDITION: f64 = 100.0;
 
-impl PenaltyArgs {
-    pub(crate) fn given_or_default(&self) -> Penalty {
-        self.lambda.map_or(Penalty::Condition(self.condition.unwrap_or(CONDITION)), Penalty::Lambda)
+impl Penalty {
+    /// `lambda`, else `--lambdas` of `args`, else `condition`, 100 if there is none.
+    pub(crate) fn chosen(lambda: Option<f64>, condition: Option<f64>, args: &ProblemArgs) -> Self {
+        if lambda.is_some() || args.lambdas.is_some() {
+            Self::Lambda(lambda)
+        } else {
+            Self::Condition(condition.unwrap_or(CONDITION))
+        }
     }
 }
 
@@ -104,8 +110,9 @@ fn read_and_check(
 ) -> anyhow::Result<Input> {
     let Dataset { design, labels } = read_design(path, &args.reading)?;
     progress::watch_for_interrupts();
-    check_memory(&design)?;
+    check_memory(&design, 1, choices)?;
     let Rows { y, width, classes } = targets(name, path, &design, labels, args)?;
+    check_memory(&design, width, choices)?;
     let latent = design.columns() * width;
     let what = if width == 1 { "design's columns" } else { "design's columns and classes" };
     let initial = match &args.initial {
@@ -130,6 +137,7 @@ fn read_and_check(
         lambda,
         penalty: args.penalty.to_string(),
         weights: args.weights.as_ref().map(|file| file.display().to_string()),
+        lambdas: args.lambdas.as_ref().map(|file| file.display().to_string()),
         groups: args.groups.as_ref().map(|file| file.display().to_string()),
         wrt: args.wrt.name(),
         parameters: x.len(),
@@ -139,18 +147,22 @@ fn read_and_check(
     Ok(Input { problem, x, initial, instance })
 }
 
-/// Vectors of length m and n that a solve, its gradients and their scratch hold, about.
+/// Vectors of length m and n, times the classes, that a solve, its gradients and their scratch hold, about.
 const VECTORS: usize = 12;
+/// Vectors that L-BFGS holds besides.
+const PAIRS: usize = 20;
 
 /// That vectors as long as the design's sides fit into memory at all; one absurd index in a small file is enough that
 /// they do not.
-fn check_memory(design: &Design) -> anyhow::Result<()> {
+fn check_memory(design: &Design, width: usize, choices: &Choices) -> anyhow::Result<()> {
     let (rows, columns) = (design.rows(), design.columns());
-    let numbers = rows.saturating_add(columns).saturating_mul(VECTORS);
+    let vectors = VECTORS + if choices.solver == SolverKind::Lbfgs { PAIRS } else { 0 };
+    let numbers = rows.saturating_add(columns).saturating_mul(vectors).saturating_mul(width);
     let fits = Vec::<f64>::new().try_reserve_exact(numbers).is_ok();
+    let classes = if width > 1 { format!(" for each of {width} classes") } else { String::new() };
     ensure!(
         fits,
-        "{rows} rows and {columns} columns need more memory than there is for {VECTORS} vectors of each length"
+        "{rows} rows and {columns} columns need more memory than there is for {vectors} vectors of each length{classes}"
     );
     Ok(())
 }
@@ -167,7 +179,8 @@ struct Parts<'a> {
 struct Built {
     problem: Box<AnyProblem>,
     x: Vec<f64>,
-    lambda: f64,
+    /// One for all columns; `None` where each group has its own.
+    lambda: Option<f64>,
 }
 
 struct Build<'a> {
@@ -202,7 +215,8 @@ impl Parts<'_> {
             None => Ok(problem),
         };
         let lambda = match self.penalty {
-            Penalty::Lambda(lambda) => lambda,
+            // Where each group has its own, this one is of no account.
+            Penalty::Lambda(lambda) => lambda.unwrap_or_default(),
             Penalty::Condition(condition) => {
                 let unpenalised = weighted(Glm::new(Arc::clone(&self.design), loss, 0.0)?)?;
                 let zeros = vec![0.0; unpenalised.latent_len()];
@@ -220,9 +234,15 @@ impl Parts<'_> {
         if let Some(file) = &self.args.groups {
             let groups = groups(file, self.args, self.design.columns())?;
             let count = groups.iter().max().map_or(0, |&group| group as usize + 1);
-            problem = problem.grouped(vec![lambda; count], groups)?;
+            let lambdas = match &self.args.lambdas {
+                Some(file) => vector(file, self.args, "groups", count)?,
+                None => vec![lambda; count],
+            };
+            let from = self.args.lambdas.as_ref().unwrap_or(file);
+            problem = problem.grouped(lambdas, groups).with_context(|| from.display().to_string())?;
         }
         let (problem, x) = problem.penalised_by(r).wrt(self.args.wrt, self.y).context("--wrt")?;
+        let lambda = if self.args.lambdas.is_some() { None } else { Some(lambda) };
         Ok(Built { problem: Box::new(problem), x, lambda })
     }
 }
@@ -279,7 +299,13 @@ fn targets(
     );
     if let Some(file) = &args.targets {
         if kind != Targets::Classes {
-            return Ok(scalar(vector(file, args, "design's rows", design.rows())?));
+            let y = vector(file, args, "design's rows", design.rows())?;
+            // Labels that are no -1 or +1 have a loss; counts below 0 have none with a minimum.
+            let unbounded = matches!(kind, Targets::NotNegative | Targets::Positive);
+            if let Some(row) = y.iter().position(|&y| unbounded && !kind.include(y)) {
+                bail!("{}: the target of row {row} (from 0) is {}, {name} expects {kind}", file.display(), y[row]);
+            }
+            return Ok(scalar(y));
         }
         let (y, rows) = (read_vector_within(&find_file(file), args.reading.max_bytes)?, design.rows());
         ensure!(
@@ -318,7 +344,7 @@ fn classes(path: &Path, labels: &[f64]) -> anyhow::Result<Rows> {
     classes.dedup();
     ensure!(
         (2..=MAX_CLASSES).contains(&classes.len()),
-        "{}: {} different labels, multinomial expects 2 to {MAX_CLASSES} classes, or give --targets",
+        "{}: labels of {} different values, multinomial expects 2 to {MAX_CLASSES} classes, or give --targets",
         path.display(),
         classes.len()
     );

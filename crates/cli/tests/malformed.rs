@@ -35,6 +35,7 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
     let work = Workplace::new();
     work.write("short.txt", "1 2").write("nan.txt", "1 nan 3").write("zero.svm", "1 1:0\n");
     work.write("minus.txt", "1 -2 3").write("gap.txt", "1 1").write("below.txt", "0 -1").write("half.txt", "0 0.5");
+    work.write("groups.txt", "0 1").write("zeros.txt", "1 0 2");
     work.write("d.npy", npy("'<f8'", "(3, 2)", &f8(&[1.0; 6])));
     fs::create_dir(work.path("folder.svm")).unwrap();
     let good = "--problem ridge --design d.svm --lambda 1 --iterations 3 --output out";
@@ -67,6 +68,14 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
         (with("--groups below.txt"), "an integer from 0"),
         (with("--groups half.txt"), "an integer from 0"),
         (with("--groups gap.txt"), "no column is in group 0"),
+        (format!("{} --lambdas groups.txt", without("--lambda")), "--groups"),
+        (with("--groups groups.txt --lambdas groups.txt"), "--lambda"),
+        (format!("{} --groups groups.txt --lambdas minus.txt", without("--lambda")), "3 numbers, expected 2"),
+        (format!("{} --groups groups.txt --lambdas below.txt", without("--lambda")), "below.txt: lambda is -1"),
+        (replaced("--problem", "poisson --targets minus.txt"), "minus.txt: the target of row 1 (from 0) is -2"),
+        (replaced("--problem", "gamma --targets zeros.txt"), "zeros.txt: the target of row 1 (from 0) is 0"),
+        (replaced("--lambda", "1e-400"), "at least 0"),
+        (with("--mode forward --estimator analytic"), "--mode is for the automatic estimator"),
         (with("--solver lbfgs"), "automatic"),
         (with("--solver newton --estimator automatic"), "automatic"),
         (with("--solver lbfgs --estimator analytic --step 1"), "--step"),
@@ -259,7 +268,7 @@ fn files_that_are_wrong() {
         ("w.csv", b"a,b\n".to_vec(), "--label-column last", "expected at least one row"),
         ("w.csv", b"1,2\n3\n".to_vec(), "--label-column last", "w.csv:2: expected 2 fields"),
         ("w.csv", b"1,2\n3,NaN\n".to_vec(), "--label-column last", "w.csv:2: field 2: expected a finite number"),
-        ("w.csv", b"1;2\n".to_vec(), "--label-column last", "expected at least one row"),
+        ("w.csv", b"1;2\n".to_vec(), "--label-column last", "field 1: expected a finite number"),
         // idx.
         ("w.idx", b"".to_vec(), "", "expected an idx header"),
         ("w.idx", idx(&[2], &[1, 2]), "", "expected two dimensions or more"),
@@ -274,7 +283,12 @@ fn files_that_are_wrong() {
         ("w.svm.xz", altered, "", "cannot decompress xz data"),
         ("w.svm.xz", b"".to_vec(), "", "cannot decompress xz data"),
         ("w.csv.gz", bomb("0,0,0,0\n", gz), "--label-column last", "compressed ones, found more"),
-        ("w.svm.gz", bomb("1 1:1\n", gz), "", "compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)"),
+        (
+            "w.svm.gz",
+            bomb("1 1:1\n", gz),
+            "",
+            "compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)",
+        ),
         ("w.svm.gz", gz(b"1 1:1\n1 1:1\n"), "--max-bytes 11", "w.svm.gz:2: expected at most 11 bytes, found more"),
     ] {
         work.write(name, bytes);

@@ -109,6 +109,31 @@ fn classes_are_the_sorted_labels() {
 }
 
 #[test]
+fn each_group_has_its_own_lambda() {
+    let work = workplace();
+    work.write("l.txt", "0.2 3 0.7");
+    let flags = "--problem logistic --positive 1 --design d.svm --wrt regularisation --groups g.txt --iterations 20000";
+    let solved = |lambdas: &str| {
+        work.write("l.txt", lambdas);
+        let flags = format!("{flags} --tolerance 1e-12 --lambdas l.txt --output out");
+        let (code, report, stderr) = run(&work, &format!("gradient {flags}"));
+        assert_eq!((code, &report["lambda"], &report["lambdas"]), (0, &Value::Null, &"l.txt".into()), "{stderr}");
+        report["value"].as_f64().unwrap()
+    };
+    let value = solved("0.2 3 0.7");
+    let gradient = gradient(&work, "implicit");
+    // l moves with log lambda of the second group by its part of the gradient.
+    let h = 1e-4_f64;
+    let moved =
+        (solved(&format!("0.2 {} 0.7", 3.0 * h.exp())) - solved(&format!("0.2 {} 0.7", 3.0 * (-h).exp()))) / (2.0 * h);
+    assert_eq!(gradient.len(), 3);
+    assert!((moved - gradient[1]).abs() < 1e-7 * value, "{moved} {gradient:?}");
+    let flags = "compare --design d.svm --positive 1 --groups g.txt --lambdas l.txt --iterations 5,10,20 --output out";
+    let ran = work.run(flags);
+    assert!(ran.code == 0 && ran.stdout.contains("lambda of each group from l.txt"), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn other_parameters_are_compared_too() {
     let work = workplace();
     for flags in

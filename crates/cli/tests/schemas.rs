@@ -34,6 +34,7 @@ fn workplace() -> Workplace {
         .write("small.svm", "1 1:1e-2\n-2 2:1e-2\n")
         .write("weights.txt", "1 2 0.5 1 0 3")
         .write("groups.txt", "0 1 0 2")
+        .write("zero_one.txt", "0 1")
         .write("classes.txt", "1 0 0 1 1 0")
         .write("far.txt", "1e160 -1e160 1e160")
         .write("farther.txt", "1.7e308 -1.7e308")
@@ -150,7 +151,7 @@ fn every_end_of_a_gradient() {
                 "--problem ridge --lambda 0 --design tiny.svm --iterations 5 --solver newton --estimator implicit",
                 3,
                 "/estimators/implicit/status",
-                json!("linear-solve-failed"),
+                json!("singular"),
             ),
             (
                 "--problem ridge --lambda 1 --design huge.svm --iterations 5 --solver lbfgs --estimator implicit",
@@ -176,6 +177,12 @@ fn every_end_of_a_gradient() {
                 "/classes",
                 json!([1.0, 2.0, 3.0]),
             ),
+            (
+                "--problem ridge --design d.svm --iterations 2 --groups zero_one.txt --lambdas zero_one.txt",
+                0,
+                "/lambdas",
+                json!("zero_one.txt"),
+            ),
         ],
     );
 }
@@ -189,7 +196,7 @@ fn every_end_of_a_comparison() {
             ("--design d.svm --iterations 4,8,12,16", 0, "/rates/automatic/fitted", json!("ln(error)")),
             ("--design d.svm --iterations 5 --solver nesterov --restart", 0, "/nominal_kappa", Value::Null),
             ("--design d.svm --iterations 5 --solver backtracking", 0, "/step", Value::Null),
-            ("--design d.svm --iterations 5 --estimator analytic --mode forward", 0, "/rates", json!({})),
+            ("--design d.svm --iterations 5 --estimator analytic", 0, "/rates", json!({})),
             ("--design d.svm --iterations 5,5000 --tolerance 1e-6", 0, "/trajectory/1/status", json!("converged")),
             (
                 "--design d.svm --iterations 5 --linear-solver cg --linear-tolerance 1e-300",

@@ -1,7 +1,7 @@
 //! Comma-separated numbers, a dense row a line, quoted as RFC 4180 has it.
 //!
 //! - Every field is a finite decimal number, white space around it ignored; every row has as many fields as the first.
-//! - A first row none of whose fields is a number is a header and is skipped, unless all its fields are empty.
+//! - A first row none of whose fields is a number, and one of which has a letter, is a header and is skipped.
 //! - Blank lines are skipped, and those that begin with a `#`.
 
 use std::io::{self, Read};
@@ -67,7 +67,9 @@ fn io_error(error: ::csv::Error) -> io::Error {
 
 fn is_header(record: &ByteRecord) -> bool {
     let is_number = |field: &[u8]| std::str::from_utf8(field).is_ok_and(|field| field.parse::<f64>().is_ok());
-    !record.iter().any(is_number) && record.iter().any(|field| !field.is_empty())
+    // Digits between semicolons are no names.
+    let is_name = |field: &[u8]| field.iter().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+    !record.iter().any(is_number) && record.iter().any(is_name)
 }
 
 /// Dense rows and their labels.
@@ -146,6 +148,10 @@ mod tests {
         assert_eq!(parse(b"a,b\n1\n", absent).unwrap_err(), "t:2: expected 2 fields as in the first row, found 1");
         assert_eq!(parse(b"a,b\nc,d\n", absent).unwrap_err(), "t:2: field 1: expected a finite number, found \"c\"");
         assert_eq!(parse(b",\n1,2\n", absent).unwrap_err(), "t:1: field 1: expected a finite number, found \"\"");
+        assert_eq!(
+            parse(b"1;2;3\n4;5;6\n", absent).unwrap_err(),
+            "t:1: field 1: expected a finite number, found \"1;2;3\""
+        );
         assert_eq!(parse(b"nan,b\n", absent).unwrap_err(), "t:1: field 1: expected a finite number, found \"nan\"");
     }
 }

@@ -184,7 +184,9 @@ pub enum ReadErrorKind {
         limit: usize,
     },
     /// The shape or the largest index stands for far more columns than there are entries.
-    #[error("expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, set columns (--columns)")]
+    #[error(
+        "expected at most {limit} columns for {entries} entries, found {columns}: if so many are meant, set columns (--columns)"
+    )]
     TooManyColumns {
         /// Number of columns.
         columns: usize,

@@ -69,7 +69,7 @@ pub enum FetchError {
         url: String,
     },
     /// The server refuses.
-    #[error("{url}: expected status 200, or 206 with the part that was asked for, the server answered {status}")]
+    #[error("{url}: expected status 200 or 206, the server answered {status}")]
     Status {
         /// What was asked for.
         url: String,
@@ -287,6 +287,9 @@ impl Download<'_> {
             (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, _) if start > 0 => {
                 self.truncate(0)?;
                 return Err(broken("the server answered with another range than it was asked for"));
+            }
+            (StatusCode::PARTIAL_CONTENT, _) => {
+                return Err(broken("the server answered with a part, and was asked for the whole"));
             }
             (status, _) if is_passing(status) => {
                 return Err(Ended::Broken(io::Error::other(format!("the server answered {}", status.as_u16()))));

@@ -147,7 +147,7 @@ fn csv() {
             (text("1,2\n3,NaN\n"), "f.csv:2: field 2: expected a finite number, found \"NaN\""),
             (text("1,2\n3,1e999\n"), "f.csv:2: field 2: expected a finite number, found \"1e999\""),
             (text("1,2\n\"3,4\n5,6\n"), "f.csv:2: expected 2 fields as in the first row, found 1"),
-            (text("1;2\n3;4\n"), "f.csv:2: field 1: expected a finite number, found \"3;4\""),
+            (text("1;2\n3;4\n"), "f.csv:1: field 1: expected a finite number, found \"1;2\""),
             (b"1,\xff\n".to_vec(), "f.csv:1: field 2: expected a finite number, found \"\\xff\""),
             (text(",,\n1,2,3\n"), "f.csv:1: field 1: expected a finite number, found \"\""),
         ],
@@ -256,10 +256,7 @@ fn npz_shapes_may_lie() {
             (sparse_npz("csr", &[]), "3 x 2 sparse: 0,0=1 2,1=2"),
             (sparse_npz("csc", &[]), "3 x 2 sparse: 0,0=1 2,1=2"),
             (sparse_npz("coo", &[]), "3 x 2 sparse: 0,0=1 2,1=2"),
-            (
-                sparse_npz("csr", &[("shape", huge.clone())]),
-                "f.npz: 4 row pointers, expected 1000000000000001",
-            ),
+            (sparse_npz("csr", &[("shape", huge.clone())]), "f.npz: 4 row pointers, expected 1000000000000001"),
             (
                 sparse_npz("csc", &[("shape", huge.clone())]),
                 "f.npz: expected at most 1002000 rows for 2 entries, found 1000000000000000",
@@ -276,10 +273,7 @@ fn npz_shapes_may_lie() {
                 sparse_npz("csr", &[("shape", wide.clone())]),
                 "f.npz: 1099511627776 columns, expected at most 4294967295",
             ),
-            (
-                sparse_npz("csc", &[("shape", wide.clone())]),
-                "f.npz: 3 column pointers, expected 1099511627777",
-            ),
+            (sparse_npz("csc", &[("shape", wide.clone())]), "f.npz: 3 column pointers, expected 1099511627777"),
             (sparse_npz("coo", &[("shape", wide)]), "f.npz: 1099511627776 columns, expected at most 4294967295"),
             (
                 sparse_npz("csr", &[("shape", npy_i8(&[-3, 2]))]),
@@ -655,7 +649,10 @@ fn a_small_file_may_not_stand_for_a_large_one() {
         let (_, message) = found.split_once(": expected at most ").unwrap();
         let read: usize = message.split(' ').next().unwrap().parse().unwrap();
         assert!(read <= limit, "{found}");
-        assert!(message.ends_with(" compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)"), "{found}");
+        assert!(
+            message.ends_with(" compressed ones, found more: if so many are meant, set max_bytes (--max-bytes)"),
+            "{found}"
+        );
     }
     files.write("v.txt.gz", &bomb("1\n", gz));
     let found = files.tell(read_vector(&files.path("v.txt.gz")).map(|values| values.len().to_string()));
@@ -676,19 +673,28 @@ fn a_limit_that_is_said_holds_for_every_file() {
         five,
         [
             (text("1 1:2"), "1 x 1 sparse: 0,0=2; labels [1.0]"),
-            (text("1 1:2\n"), "f.svm:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)"),
+            (
+                text("1 1:2\n"),
+                "f.svm:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)",
+            ),
         ],
     );
     check(
         ".svm.xz",
         five,
-        [(xz(b"1 1:2\n"), "f.svm.xz:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)")],
+        [(
+            xz(b"1 1:2\n"),
+            "f.svm.xz:1: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)",
+        )],
     );
     let absent = ReadOptions { label_column: Some(LabelColumn::Absent), ..five };
     check(
         ".csv.gz",
         absent,
-        [(gz(b"1,2\n3\n"), "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)")],
+        [(
+            gz(b"1,2\n3\n"),
+            "f.csv.gz:2: expected at most 5 bytes, found more: if so many are meant, set max_bytes (--max-bytes)",
+        )],
     );
     check(
         ".npz",
