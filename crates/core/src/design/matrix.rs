@@ -1,49 +1,39 @@
 //! D as an operator, its entries those stored or others in their places.
 
 use super::Design;
-use super::storage::{DenseRows, SparseRows, Storage};
+use super::storage::{Compressed, Storage};
 
 /// The matrix that every pass reads: the pattern of a [`Design`] with its own values, or with values given for the moment,
 /// by row and then by column.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     pub(super) design: &'a Design,
-    values: &'a [f64],
+    /// Other values than its own.
+    pub(super) values: Option<&'a [f64]>,
 }
 
-/// A matrix by its storage.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AnyRows<'a> {
-    Sparse(SparseRows<'a>),
-    Dense(DenseRows<'a>),
-}
-
-/// Runs `$body` with `$rows` bound to the storage in use; a new storage is one line here.
+/// Runs `$body` with `$rows` bound to the rows of the storage in use.
 macro_rules! with_rows {
-    ($matrix:expr, $rows:ident => $body:expr) => {
-        match $matrix.any_rows() {
-            $crate::design::matrix::AnyRows::Sparse($rows) => $body,
-            $crate::design::matrix::AnyRows::Dense($rows) => $body,
+    ($matrix:expr, $rows:ident => $body:expr) => {{
+        let matrix: $crate::design::Matrix<'_> = $matrix;
+        match (&matrix.design.storage, matrix.values) {
+            ($crate::design::storage::Storage::Sparse(compressed), None) => {
+                $crate::design::storage::with_compressed!(compressed, $rows => $body)
+            }
+            ($crate::design::storage::Storage::Sparse(compressed), Some(values)) => {
+                $crate::design::storage::with_indices!(compressed, values, $rows => $body)
+            }
+            ($crate::design::storage::Storage::Dense { rows, columns, values }, others) => {
+                let values = others.unwrap_or(values);
+                let $rows = $crate::design::storage::DenseRows { rows: *rows, columns: *columns, values };
+                $body
+            }
         }
-    };
+    }};
 }
 pub(super) use with_rows;
 
 impl<'a> Matrix<'a> {
-    pub(super) fn any_rows(self) -> AnyRows<'a> {
-        let values = self.values;
-        match &self.design.storage {
-            Storage::Sparse(matrix) => AnyRows::Sparse(SparseRows {
-                columns: matrix.cols(),
-                // Compressed rows start at 0, and are kept so.
-                pointers: matrix.indptr().into_raw_storage(),
-                indices: matrix.indices(),
-                values,
-            }),
-            &Storage::Dense { rows, columns, .. } => AnyRows::Dense(DenseRows { rows, columns, values }),
-        }
-    }
-
     /// Number of rows, n.
     #[must_use]
     pub fn rows(self) -> usize {
@@ -59,20 +49,30 @@ impl<'a> Matrix<'a> {
     /// Number of stored entries; all n m of a dense design.
     #[must_use]
     pub fn entries(self) -> usize {
-        self.values.len()
+        self.design.entries()
     }
 
-    /// Where the work of a pass is cut: rows, first 0 and last n.
-    pub(super) fn cuts(self) -> &'a [usize] {
-        &self.design.cuts
+    /// The transpose, where it is stored and has these values.
+    pub(super) fn transpose(self) -> Option<&'a Transpose> {
+        if self.values.is_none() { self.design.transpose.as_ref() } else { None }
     }
+}
+
+/// The transpose of D, for sums down its columns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Transpose {
+    pub(super) columns: Compressed,
+    /// Columns that cut the work, first 0 and last m.
+    pub(super) cuts: Vec<usize>,
+    /// Rows that cut the work of what comes before, which needs no accumulators.
+    pub(super) row_cuts: Vec<usize>,
 }
 
 impl Design {
     /// D with its own values.
     #[must_use]
     pub fn matrix(&self) -> Matrix<'_> {
-        Matrix { design: self, values: self.values() }
+        Matrix { design: self, values: None }
     }
 
     /// D with `values` in the places of its stored entries.
@@ -83,15 +83,15 @@ impl Design {
     #[must_use]
     pub fn with_values<'a>(&'a self, values: &'a [f64]) -> Matrix<'a> {
         assert_eq!(values.len(), self.entries(), "one value for each stored entry");
-        Matrix { design: self, values }
+        Matrix { design: self, values: Some(values) }
     }
 
-    /// The stored values, by row and then by column, explicit zeros included; all entries of a dense design.
+    /// A copy of the stored values, by row and then by column, explicit zeros included; all entries of a dense design.
     #[must_use]
-    pub fn values(&self) -> &[f64] {
+    pub fn values(&self) -> Vec<f64> {
         match &self.storage {
-            Storage::Sparse(matrix) => matrix.data(),
-            Storage::Dense { values, .. } => values,
+            Storage::Sparse(compressed) => compressed.values(),
+            Storage::Dense { values, .. } => values.clone(),
         }
     }
 }

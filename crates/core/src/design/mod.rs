@@ -1,10 +1,11 @@
 //! The design D, n rows by m columns: checked once at construction, owner of every pass over its entries.
 //!
 //! A [`Design`] is sparse (compressed rows, built on sprs) or dense (row by row); both storages implement one private
-//! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite f64; column indices
-//! are u32, so that an entry is 12 bytes. Where D itself is the parameter, its values come from x: [`Design::with_values`].
+//! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite; an index takes 1, 2 or 4 bytes,
+//! a value 8, or 4 or none where nothing is lost by it. Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
 mod gram;
+mod kernel;
 mod matrix;
 mod pass;
 mod spectrum;
@@ -14,9 +15,9 @@ use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
 pub use matrix::Matrix;
-use matrix::with_rows;
+use matrix::{Transpose, with_rows};
 pub use pass::{BLOCK_ROWS, Block, EntryOutput, Link, Pass};
-use storage::{Rows, Storage};
+use storage::{Compressed, Rows, Storage, with_compressed};
 
 /// Why a matrix is not a design.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -92,6 +93,8 @@ pub struct Design {
     storage: Storage,
     /// Row boundaries that cut the work; a function of the shape and pattern of D alone.
     cuts: Vec<usize>,
+    /// The transpose, where sums down the columns are faster by it.
+    transpose: Option<Transpose>,
 }
 
 impl Design {
@@ -198,17 +201,29 @@ impl Design {
     }
 
     fn from_sorted(matrix: CsMatI<f64, u32, usize>) -> Result<Self, DesignError> {
+        let columns = matrix.cols();
         for (row, entries) in matrix.outer_iterator().enumerate() {
             if let Some(pair) = entries.indices().windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(DesignError::Duplicate { row, column: pair[0] as usize });
             }
         }
-        Ok(Self::new(Storage::Sparse(matrix)))
+        let (pointers, indices, values) = matrix.into_raw_storage();
+        Ok(Self::new(Storage::Sparse(Compressed::new(columns, pointers, indices, values))))
     }
 
     fn new(storage: Storage) -> Self {
-        let mut design = Self { storage, cuts: Vec::new() };
-        design.cuts = with_rows!(design.matrix(), rows => pass::cut(&rows));
+        let transpose = match &storage {
+            Storage::Sparse(compressed) if pass::gathers(compressed) => {
+                compressed.transposed().map(|columns| Transpose {
+                    cuts: with_compressed!(columns, rows => pass::cut(&rows, 0)),
+                    row_cuts: with_compressed!(compressed, rows => pass::cut(&rows, 0)),
+                    columns,
+                })
+            }
+            _ => None,
+        };
+        let mut design = Self { storage, cuts: Vec::new(), transpose };
+        design.cuts = with_rows!(design.matrix(), rows => pass::cut(&rows, design.columns()));
         design
     }
 
@@ -216,7 +231,7 @@ impl Design {
     #[must_use]
     pub fn rows(&self) -> usize {
         match &self.storage {
-            Storage::Sparse(matrix) => matrix.rows(),
+            Storage::Sparse(compressed) => compressed.rows(),
             Storage::Dense { rows, .. } => *rows,
         }
     }
@@ -225,7 +240,7 @@ impl Design {
     #[must_use]
     pub fn columns(&self) -> usize {
         match &self.storage {
-            Storage::Sparse(matrix) => matrix.cols(),
+            Storage::Sparse(compressed) => compressed.columns,
             Storage::Dense { columns, .. } => *columns,
         }
     }
@@ -233,7 +248,10 @@ impl Design {
     /// Number of stored entries; all n m of a dense design.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.values().len()
+        match &self.storage {
+            Storage::Sparse(compressed) => compressed.entries(),
+            Storage::Dense { values, .. } => values.len(),
+        }
     }
 
     /// Whether D is stored without a pattern.

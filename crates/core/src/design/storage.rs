@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use sprs::CsMatI;
-
+use super::kernel::{self, Index, Values};
 use crate::vector;
 
 /// One storage of D. Everything else reads D through these. Vectors of width k hold k numbers a column, one after another.
@@ -17,6 +16,8 @@ pub(super) trait Rows: Copy + Sync {
     fn dot(&self, row: usize, v: &[f64]) -> f64;
     /// `d_row . v` and `d_row . w`, reading the row once; each with the bits of [`Rows::dot`].
     fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64);
+    /// Asks for the entries some rows after this one, at its first visit.
+    fn look_ahead(&self, _row: usize) {}
     /// `out += a d_row`.
     fn axpy(&self, row: usize, a: f64, out: &mut [f64]);
     /// Adds the lower triangle of `sum_row weights_row d_row d_row^T`, over `rows`, to those `columns` of an m x m matrix that
@@ -49,54 +50,202 @@ pub(super) trait Rows: Copy + Sync {
     }
 }
 
-/// The first stored values of a design, which own their memory.
+/// How a design lies in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Storage {
-    /// Compressed rows: sorted u32 column indices, f64 values.
-    Sparse(CsMatI<f64, u32, usize>),
+    /// Compressed rows.
+    Sparse(Compressed),
     /// All entries, row by row.
     Dense { rows: usize, columns: usize, values: Vec<f64> },
 }
 
-/// Compressed rows, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SparseRows<'a> {
+/// Compressed rows: indices in the narrowest type that names every column, values in the narrowest that loses nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Compressed {
     pub(super) columns: usize,
-    pub(super) pointers: &'a [usize],
-    pub(super) indices: &'a [u32],
-    pub(super) values: &'a [f64],
+    pub(super) pointers: Vec<usize>,
+    pub(super) indices: Indices,
+    pub(super) values: Narrowed,
 }
 
-impl SparseRows<'_> {
-    #[inline]
-    pub(super) fn row(&self, row: usize) -> (&[u32], &[f64]) {
+/// Column indices.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Indices {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    U32(Vec<u32>),
+}
+
+/// Values without loss.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Narrowed {
+    /// So many, each of them 1.
+    Ones(usize),
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl Indices {
+    /// # Panics
+    ///
+    /// If an index is not below `columns`: the inner loops rely on it.
+    fn new(columns: usize, indices: Vec<u32>) -> Self {
+        assert!(indices.iter().all(|&index| (index as usize) < columns), "every index names a column");
+        if columns <= 1 << 8 {
+            Self::U8(indices.into_iter().map(|index| index as u8).collect())
+        } else if columns <= 1 << 16 {
+            Self::U16(indices.into_iter().map(|index| index as u16).collect())
+        } else {
+            Self::U32(indices)
+        }
+    }
+}
+
+impl Narrowed {
+    fn new(values: Vec<f64>) -> Self {
+        if values.iter().all(|&value| value == 1.0) {
+            Self::Ones(values.len())
+        } else if values.iter().all(|&value| f64::from(value as f32).to_bits() == value.to_bits()) {
+            Self::F32(values.into_iter().map(|value| value as f32).collect())
+        } else {
+            Self::F64(values)
+        }
+    }
+}
+
+/// Runs `$body` with `$rows` bound to compressed rows with their own values, each in its type.
+macro_rules! with_compressed {
+    ($compressed:expr, $rows:ident => $body:expr) => {
+        match &$compressed.values {
+            $crate::design::storage::Narrowed::Ones(len) => {
+                $crate::design::storage::with_indices!(
+                    $compressed, $crate::design::kernel::Ones(*len), $rows => $body)
+            }
+            $crate::design::storage::Narrowed::F32(values) => {
+                $crate::design::storage::with_indices!($compressed, &values[..], $rows => $body)
+            }
+            $crate::design::storage::Narrowed::F64(values) => {
+                $crate::design::storage::with_indices!($compressed, &values[..], $rows => $body)
+            }
+        }
+    };
+}
+pub(super) use with_compressed;
+
+/// Runs `$body` with `$rows` bound to compressed rows with `$values`, the indices in their type.
+macro_rules! with_indices {
+    ($compressed:expr, $values:expr, $rows:ident => $body:expr) => {
+        match &$compressed.indices {
+            $crate::design::storage::Indices::U8(indices) => {
+                let $rows = $compressed.rows_of(&indices[..], $values);
+                $body
+            }
+            $crate::design::storage::Indices::U16(indices) => {
+                let $rows = $compressed.rows_of(&indices[..], $values);
+                $body
+            }
+            $crate::design::storage::Indices::U32(indices) => {
+                let $rows = $compressed.rows_of(&indices[..], $values);
+                $body
+            }
+        }
+    };
+}
+pub(super) use with_indices;
+
+impl Compressed {
+    /// Rows of sorted indices below `columns`.
+    pub(super) fn new(columns: usize, pointers: Vec<usize>, indices: Vec<u32>, values: Vec<f64>) -> Self {
+        Self { columns, pointers, indices: Indices::new(columns, indices), values: Narrowed::new(values) }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.pointers.len() - 1
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.pointers[self.rows()]
+    }
+
+    /// Whether a value takes less than f64 does.
+    pub(super) fn is_narrow(&self) -> bool {
+        !matches!(self.values, Narrowed::F64(_))
+    }
+
+    pub(super) fn values(&self) -> Vec<f64> {
+        match &self.values {
+            Narrowed::Ones(len) => vec![1.0; *len],
+            Narrowed::F32(values) => values.iter().map(|&value| value.into()).collect(),
+            Narrowed::F64(values) => values.clone(),
+        }
+    }
+
+    /// The rows borrowed, as `indices`, which are these, and `values` have them.
+    pub(super) fn rows_of<'a, I, V>(&'a self, indices: &'a [I], values: V) -> SparseRows<'a, I, V> {
+        SparseRows { columns: self.columns, pointers: &self.pointers, indices, values }
+    }
+
+    /// The transpose, again by rows; `None` where it has more columns than an index can name.
+    pub(super) fn transposed(&self) -> Option<Self> {
+        u32::try_from(self.rows()).ok()?;
+        let (mut pointers, entries) = (vec![0; self.columns + 1], self.entries());
+        with_compressed!(self, rows => {
+            for row in 0..rows.rows() {
+                rows.each(row, |column, _| pointers[column + 1] += 1);
+            }
+            for column in 0..self.columns {
+                pointers[column + 1] += pointers[column];
+            }
+            let (mut next, mut indices, mut values) = (pointers.clone(), vec![0; entries], vec![0.0; entries]);
+            for row in 0..rows.rows() {
+                rows.each(row, |column, value| {
+                    indices[next[column]] = row as u32;
+                    values[next[column]] = value;
+                    next[column] += 1;
+                });
+            }
+            Some(Self::new(self.rows(), pointers, indices, values))
+        })
+    }
+}
+
+/// Compressed rows, borrowed, with indices in the type `I` and values in `V`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SparseRows<'a, I, V> {
+    columns: usize,
+    pointers: &'a [usize],
+    /// Each below `columns`.
+    indices: &'a [I],
+    values: V,
+}
+
+/// Entries that are asked for ahead. On one thread of an EPYC of family 25, D z took 1.02 ns an entry without asking and 0.98,
+/// 0.90, 0.99, 1.04 asking 64, 256, 512, 1024 ahead on 100,000 x 20,000 with 5,000,000 entries; on 61,089 x 351,949 with
+/// 5,383,730 entries, 1.34 without and 1.28, 1.07, 1.10, 1.23.
+const AHEAD: usize = 256;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+impl<'a, I: Index, V: Values> SparseRows<'a, I, V> {
+    #[inline(always)]
+    fn row(&self, row: usize) -> (&'a [I], V) {
         let entries = self.pointers[row]..self.pointers[row + 1];
-        (&self.indices[entries.clone()], &self.values[entries])
+        (&self.indices[entries.clone()], self.values.slice(entries))
     }
 
-    /// `d_row . v` for each v: every other entry is summed apart, as one sum would wait for its last addition.
-    #[inline]
+    #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
+    #[inline(always)]
     fn dots<const K: usize>(&self, row: usize, vectors: [&[f64]; K]) -> [f64; K] {
+        for v in vectors {
+            assert!(v.len() >= self.columns, "a vector of length m");
+        }
         let (indices, values) = self.row(row);
-        let (index_pairs, index_rest) = indices.as_chunks::<2>();
-        let (value_pairs, value_rest) = values.as_chunks::<2>();
-        let mut sums = [[0.0; 2]; K];
-        for (index, d) in index_pairs.iter().zip(value_pairs) {
-            for (sums, v) in sums.iter_mut().zip(vectors) {
-                sums[0] += d[0] * v[index[0] as usize];
-                sums[1] += d[1] * v[index[1] as usize];
-            }
-        }
-        for (&j, d) in index_rest.iter().zip(value_rest) {
-            for (sums, v) in sums.iter_mut().zip(vectors) {
-                sums[0] += d * v[j as usize];
-            }
-        }
-        sums.map(|[even, odd]| even + odd)
+        // SAFETY: every index is below `columns`, and no vector is shorter.
+        unsafe { kernel::dots(indices, values, vectors) }
     }
 }
 
-impl Rows for SparseRows<'_> {
+impl<I: Index, V: Values> Rows for SparseRows<'_, I, V> {
     fn rows(&self) -> usize {
         self.pointers.len() - 1
     }
@@ -114,45 +263,58 @@ impl Rows for SparseRows<'_> {
         self.pointers[row]
     }
 
-    #[inline]
+    #[inline(always)]
     fn dot(&self, row: usize, v: &[f64]) -> f64 {
         let [sum] = self.dots(row, [v]);
         sum
     }
 
-    #[inline]
+    #[inline(always)]
     fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64) {
         let [of_v, of_w] = self.dots(row, [v, w]);
         (of_v, of_w)
     }
 
-    #[inline]
-    fn axpy(&self, row: usize, a: f64, out: &mut [f64]) {
-        let (indices, values) = self.row(row);
-        for (&j, d) in indices.iter().zip(values) {
-            out[j as usize] += a * d;
+    #[inline(always)]
+    fn look_ahead(&self, row: usize) {
+        let (start, end) = (self.pointers[row] + AHEAD, self.pointers[row + 1] + AHEAD);
+        for position in (start..end).step_by(LINE / size_of::<f64>()) {
+            self.values.prefetch(position);
         }
+        for position in (start..end).step_by(LINE / size_of::<I>()) {
+            kernel::prefetch(self.indices, position);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
+    #[inline(always)]
+    fn axpy(&self, row: usize, a: f64, out: &mut [f64]) {
+        assert!(out.len() >= self.columns, "a vector of length m");
+        let (indices, values) = self.row(row);
+        // SAFETY: every index is below `columns`, and `out` is not shorter.
+        unsafe { kernel::axpy(indices, values, a, out) };
     }
 
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]) {
         let m = self.columns();
         for row in rows {
             let (indices, values) = self.row(row);
-            let position = |column: usize| indices.partition_point(|&j| (j as usize) < column);
+            let position = |column: usize| indices.partition_point(|j| j.at() < column);
             for k in position(columns.start)..position(columns.end) {
-                let scaled = weights[row] * values[k];
-                let column = &mut out[(indices[k] as usize - columns.start) * m..][..m];
-                for (&j, d) in indices[k..].iter().zip(&values[k..]) {
-                    column[j as usize] += scaled * d;
+                let scaled = weights[row] * values.get(k);
+                let column = &mut out[(indices[k].at() - columns.start) * m..][..m];
+                for (l, j) in indices.iter().enumerate().skip(k) {
+                    column[j.at()] += scaled * values.get(l);
                 }
             }
         }
     }
 
+    #[inline]
     fn each(&self, row: usize, mut visit: impl FnMut(usize, f64)) {
         let (indices, values) = self.row(row);
-        for (&j, &d) in indices.iter().zip(values) {
-            visit(j as usize, d);
+        for (k, j) in indices.iter().enumerate() {
+            visit(j.at(), values.get(k));
         }
     }
 }

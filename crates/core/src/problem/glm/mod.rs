@@ -227,7 +227,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 }
                 self.lambdas.iter().map(|lambda| lambda.ln()).collect()
             }
-            Wrt::Design => self.design.values().to_vec(),
+            Wrt::Design => self.design.values(),
         };
         self.wrt = wrt;
         self.targets = if wrt == Wrt::Targets { Vec::new() } else { targets };

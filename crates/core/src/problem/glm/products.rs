@@ -99,6 +99,11 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 let du = if v.is_some() { &block.dots[0][part.clone()] } else { &zeros };
                 let (y, weight) = (row.y(i), row.weight(i));
                 let out = &mut block.weights[part.clone()];
+                if wrt == Wrt::Targets && !block.row_output.is_empty() {
+                    let y_out = (scale * weight, &mut block.row_output[part]);
+                    row.loss.grad_tangents(u, y, du, weight, out, y_out);
+                    continue;
+                }
                 let dy = w.filter(|_| wrt == Wrt::Targets).map_or(&[][..], |w| row.of(w, i));
                 row.loss.grad_u_tangent(u, y, du, dy, weight, out);
                 if let Some(w) = w.filter(|_| wrt == Wrt::Weights) {
@@ -109,11 +114,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                     b[part.clone()].fill(0.0);
                     row.loss.grad_u(u, y, scale * weight, &mut b[part.clone()]);
                 } else if !block.row_output.is_empty() {
-                    if wrt == Wrt::Weights {
-                        block.row_output[k] += scale * row.loss.value_tangent(u, y, du);
-                    } else {
-                        row.loss.grad_y_tangent(u, y, du, scale * weight, &mut block.row_output[part]);
-                    }
+                    block.row_output[k] += scale * row.loss.value_tangent(u, y, du);
                 }
             }
         };

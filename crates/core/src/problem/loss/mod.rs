@@ -121,6 +121,13 @@ pub trait RowLoss: Sync {
     /// `out += scale phi_yu du`.
     fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]);
 
+    /// The two together, for losses that have what they share computed once: `out = scale phi_uu du` and, with
+    /// `y_out = (y_scale, out)`, `out += y_scale phi_yu du`.
+    fn grad_tangents(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64], y_out: (f64, &mut [f64])) {
+        self.grad_u_tangent(u, y, du, &[], scale, out);
+        self.grad_y_tangent(u, y, du, y_out.0, y_out.1);
+    }
+
     /// A bound on the largest eigenvalue of phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or
     /// it is not known.
     fn curvature(&self, y: &[f64], level: f64) -> Option<f64>;
@@ -175,6 +182,13 @@ impl<L: Loss> RowLoss for L {
     #[inline]
     fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]) {
         out[0] += scale * self.second(u[0], y[0]).1 * du[0];
+    }
+
+    #[inline]
+    fn grad_tangents(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64], y_out: (f64, &mut [f64])) {
+        let (phi_uu, phi_uy) = self.second(u[0], y[0]);
+        out[0] = scale * phi_uu * du[0];
+        y_out.1[0] += y_out.0 * phi_uy * du[0];
     }
 
     fn curvature(&self, y: &[f64], level: f64) -> Option<f64> {
