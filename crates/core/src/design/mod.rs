@@ -7,7 +7,7 @@
 mod gram;
 mod matrix;
 mod pass;
-mod spectrum;
+pub(crate) mod spectrum;
 mod storage;
 
 use sprs::{CsMatI, SpIndex};
