@@ -7,8 +7,8 @@ use super::check::{Check, Mismatch, ROUNDING};
 use crate::design::spectrum::largest_eigenvalue;
 use crate::problem::{Point, Problem};
 
-/// Smoothness may be an estimate.
-const SMOOTHNESS: f64 = 0.1;
+/// Smoothness may be an estimate, and Lanczos' method may settle early. Below half of the curvature, steps of 1/L diverge.
+const SMOOTHNESS: f64 = 0.5;
 const CONVEXITY: f64 = 1e-6;
 /// Units of rounding of the largest eigenvalue in a Rayleigh quotient.
 const NOISE: f64 = 1e3;
