@@ -35,8 +35,8 @@ impl Matrix<'_> {
     }
 }
 
-/// A lower estimate of the largest eigenvalue of a symmetric m x m matrix A, `product(v, out)` being `out = A v`: at most 60
-/// products, fewer where the estimate changes by no more than `settled` of itself twice in a row. 0 where m is 0.
+/// A lower estimate of the largest eigenvalue of a symmetric m x m matrix A, `product(v, out)` being `out = A v`: at
+/// most 60 products, fewer where the estimate changes by at most `settled` of itself twice in a row. 0 where m is 0.
 pub(crate) fn largest_eigenvalue(
     m: usize,
     settled: f64,

@@ -1,13 +1,14 @@
 //! What a problem says of its curvature, against the Rayleigh quotients of L_zz.
 //!
-//! Those lie between the smallest and the largest eigenvalue. A bound of the largest that is below one of them is wrong, and so
-//! is a bound of the smallest that is above one. Where neither is, nothing is proved.
+//! Those lie between the smallest and the largest eigenvalue. A bound of the largest that is below one of them is
+//! wrong, and so is a bound of the smallest that is above one. Where neither is, nothing is proved.
 
 use super::check::{Check, Mismatch, ROUNDING};
 use crate::design::spectrum::largest_eigenvalue;
 use crate::problem::{Point, Problem};
 
-/// Smoothness may be an estimate, and Lanczos' method may settle early. Below half of the curvature, steps of 1/L diverge.
+/// Smoothness may be an estimate, and Lanczos' method may settle early. Below half of the curvature, steps of 1/L
+/// diverge.
 const SMOOTHNESS: f64 = 0.5;
 const CONVEXITY: f64 = 1e-6;
 /// Units of rounding of the largest eigenvalue in a Rayleigh quotient.
