@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use common::suited;
 use danskin::prelude::*;
 use danskin::solve::Recorder;
-use danskin::testing::{check_hessian, check_problem, derivative, random, step};
+use danskin::testing::{Differences, check_hessian, check_problem, derivative, random, step};
 use danskin::unrolled::testing::check_rule;
 use danskin::vector::{axpy, distance, dot, norm};
 use proptest::prelude::*;
@@ -59,8 +59,7 @@ impl Table<'_> {
         let weights: Vec<f64> = random::vector(n, self.seed + 3).iter().map(|w| 1.0 + 0.5 * w).collect();
         let groups: Vec<u32> = (0..m as u32).map(|column| column % 3).collect();
         let lambdas = vec![0.1 + self.lambda, 0.3 + self.lambda, 0.7];
-        // Below 1/2 + 1/1000: differences step in proportion to log lambda, which must not be near 0.
-        let plain = || Glm::new(self.design.clone(), loss, 0.5 * self.lambda + 1e-3).unwrap();
+        let plain = || Glm::new(self.design.clone(), loss, self.lambda + 1e-3).unwrap();
         let case = |label: &str, (problem, x): (Box<dyn AssembleHessian>, Vec<f64>)| Case {
             name: format!("{name}, {label}"),
             problem,
@@ -376,15 +375,17 @@ fn other_outer_functions_are_differentiated_by_g2_and_g3() {
                 let solution = minimum(problem, &newton, &moved);
                 outers.map(|(_, outer)| outer.value(problem, solution.point(), &mut Ctx::new()))
             };
-            let numeric = derivative(step(&x), |h| Ok::<_, Infallible>(values(h).to_vec())).unwrap();
+            // Third derivatives that jump, as those of pnorm:3, leave a long step too few digits.
+            let numeric = Differences::SMOOTH.steps(&x).take(2);
+            let numeric: Vec<_> =
+                numeric.map(|step| derivative(step, |h| Ok::<_, Infallible>(values(h).to_vec())).unwrap()).collect();
 
             let solver = Nesterov::default();
             let solve = || Solve::new(problem, &solver, &x).stop(Stop::tolerance(1e-12).within(200_000));
             let taped = solve().record(Tape::new()).run().unwrap();
             let forward = solve().record(Tangents::along(vec![dx.clone()])).run().unwrap();
             assert_eq!(taped.status(), Status::Converged, "{name} {n} x {m}");
-            for ((outer_name, outer), (numeric, value)) in outers.into_iter().zip(numeric.into_iter().zip(values(0.0)))
-            {
+            for (k, ((outer_name, outer), value)) in outers.into_iter().zip(values(0.0)).enumerate() {
                 let reverse = taped.gradient_of(outer, &Automatic).unwrap().value;
                 let implicit = taped.gradient_of(outer, &Implicit::new(Cg::default())).unwrap().value;
                 let dense = taped.gradient_of(outer, &Implicit::new(DenseCholesky::default())).unwrap().value;
@@ -396,7 +397,7 @@ fn other_outer_functions_are_differentiated_by_g2_and_g3() {
                     ("g3 by conjugate gradient", dot(&implicit, &dx)),
                     ("g3 by Cholesky", dot(&dense, &dx)),
                 ] {
-                    let error = (found - numeric).abs();
+                    let error = numeric.iter().map(|slope| (found - slope[k]).abs()).fold(f64::INFINITY, f64::min);
                     let what = format!("{name} {n} x {m}, {outer_name}, {estimator}");
                     assert!(error <= 1e-6 * scale, "{what}: {error:e} of {scale:e}");
                 }

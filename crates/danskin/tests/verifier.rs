@@ -1,13 +1,16 @@
-//! The verifier finds a wrong product and names it: each product in turn is made wrong, also where more than (z, x) is known.
+//! The verifier finds a wrong product and names it: each product in turn is made wrong, also where more than (z, x) is
+//! known.
 
 mod common;
+
+use std::ops::ControlFlow;
 
 use common::suited;
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
 use danskin::testing::{
-    Differences, EstimatorMismatch, Mismatch, check_estimators, check_estimators_by, check_hessian, check_problem,
-    check_problem_by, random,
+    Differences, EstimatorMismatch, Mismatch, check_estimators, check_estimators_by, check_estimators_from,
+    check_hessian, check_problem, check_problem_by, check_rule, check_rule_by, check_rule_from, random,
 };
 
 /// A problem with one product scaled by 1.0001, or wrong in another way.
@@ -294,6 +297,41 @@ fn each_wrong_estimator_is_named() {
             Err(error) => panic!("{product}: {error}"),
         }
     }
+}
+
+#[test]
+fn a_search_for_a_minimum_may_be_ended() {
+    let (x, initial) = (random::labels(15, 2), random::vector(7, 1));
+    let found = |product| {
+        let right = Glm::new(random::design(15, 7, 3, 3), Logistic, 0.1).unwrap();
+        let mut ctx = Ctx::watched(Box::new(|_| ControlFlow::Break(())));
+        check_estimators_from(Differences::SMOOTH, &Wrong { right, product }, &x, &initial, &mut ctx).unwrap_err()
+    };
+    let ended = found("none");
+    assert!(matches!(ended, EstimatorMismatch::Interrupted { .. }) && !ended.accuses(), "{ended}");
+    // g2 needs no minimum.
+    let wrong = found("hess_cross in z");
+    assert!(wrong.accuses() && wrong.to_string().starts_with("automatic (reverse)"), "{wrong}");
+}
+
+#[test]
+fn kinks_at_the_start_and_narrow_penalties_pass() {
+    // At z = 0 every label is at a kink.
+    let problem = Glm::new(random::design(15, 7, 3, 3), Huber::new(1.0).unwrap(), 0.1).unwrap();
+    let (x, z, solver) = (random::labels(15, 2), random::vector(7, 1), GradientDescent::new(StepSize::Fixed(0.1)));
+    check_rule_by(Differences::KINKS, &problem, &solver, &x, 3).unwrap_err();
+    check_rule_from(Differences::KINKS, &problem, &solver, &x, &z, 3).unwrap();
+    for width in [1e-2, 1e-3, 1e-4] {
+        let penalty = SmoothElastic::new(1.0, width).unwrap();
+        let problem = Glm::new(random::design(15, 70, 3, 3), Logistic, 1.0).unwrap().penalised_by(penalty);
+        check_problem(&problem, &random::vector(70, 1), &x).unwrap();
+    }
+    // log lambda is 1e-9, whose size says nothing.
+    let problem = Glm::new(random::design(15, 7, 3, 3), Logistic, 1.0 + 1e-9).unwrap();
+    let (problem, x) = problem.wrt(Wrt::Regularisation, x).unwrap();
+    check_problem(&problem, &z, &x).unwrap();
+    check_rule(&problem, &solver, &x, 3).unwrap();
+    check_estimators(&problem, &x).unwrap();
 }
 
 #[test]
