@@ -4,7 +4,7 @@
 //! [`check_rule`] does so for a solver's rule, and [`check_estimators`] for g1, g2 and g3 as a whole. Each names what is wrong.
 
 pub use danskin_core::testing::*;
-pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_by};
+pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_by, check_rule_from};
 
 use crate::estimator::EstimateError;
 use crate::prelude::*;
@@ -40,13 +40,27 @@ pub enum EstimatorMismatch {
     },
     /// No minimum was found to compare at.
     #[error(
-        "no minimum was reached: ‖grad_z L‖ is {relative_residual:e} of that at 0 after {steps} steps of Newton-CG"
+        "no minimum was reached: ‖grad_z L‖ is {relative_residual:e} of that at z_0 after {steps} steps of Newton-CG"
     )]
     NotConverged {
-        /// ‖grad_z L‖ over that at z = 0.
+        /// ‖grad_z L‖ over that at z_0.
         relative_residual: f64,
         /// Newton steps.
         steps: usize,
+    },
+    /// The watch ended the search for one.
+    #[error("no minimum was reached in the time given: {steps} steps of Newton-CG were taken")]
+    Interrupted {
+        /// Newton steps.
+        steps: usize,
+    },
+    /// g3 differs, but may have lost all digits asked of it.
+    #[error(
+        "nothing to compare with: L_zz has a condition number of up to {condition:e}, which leaves too few digits of z*"
+    )]
+    IllConditioned {
+        /// Smoothness over strong convexity.
+        condition: f64,
     },
     /// L is known to have none.
     #[error("L falls for ever along a direction: there is no minimum to compare at")]
@@ -62,6 +76,14 @@ pub enum EstimatorMismatch {
         /// Why.
         error: EstimateError,
     },
+}
+
+impl EstimatorMismatch {
+    /// Whether an estimator is wrong; else there was nothing to compare one with.
+    #[must_use]
+    pub fn accuses(&self) -> bool {
+        matches!(self, Self::Differs { .. })
+    }
 }
 
 /// Checks the estimators of `problem` at x against finite differences along a direction (to 1e-6): g1 against l(x) = min_z L(z, x)
@@ -86,44 +108,93 @@ pub fn check_estimators_by<P: Problem + ?Sized>(
     problem: &P,
     x: &[f64],
 ) -> Result<(), EstimatorMismatch> {
-    let check = Check { differences, problem, x, dx: random::vector(x.len(), 1) };
-    check.at_the_minimum()?;
-    check.on_the_way()
+    let initial = vec![0.0; problem.latent_len()];
+    check_estimators_from(differences, problem, x, &initial, &mut Ctx::new())
+}
+
+/// As [`check_estimators_by`], from z_0 = `initial`, as 0 may be a place where second derivatives jump; within `ctx`,
+/// whose watch may end the search for a minimum. g2 is compared also where there is none.
+///
+/// # Errors
+///
+/// As [`check_estimators`].
+pub fn check_estimators_from<P: Problem + ?Sized>(
+    differences: Differences,
+    problem: &P,
+    x: &[f64],
+    initial: &[f64],
+    ctx: &mut Ctx,
+) -> Result<(), EstimatorMismatch> {
+    let check = Check { differences, problem, x, initial, dx: random::vector(x.len(), 1) };
+    let at_the_minimum = check.at_some_step(|step| check.at_the_minimum(step, ctx));
+    if at_the_minimum.is_err_and(|error| error.accuses()) {
+        return at_the_minimum;
+    }
+    check.at_some_step(|step| check.on_the_way(step))?;
+    at_the_minimum
 }
 
 struct Check<'a, P: ?Sized> {
     differences: Differences,
     problem: &'a P,
     x: &'a [f64],
+    initial: &'a [f64],
     dx: Vec<f64>,
 }
 
 impl<P: Problem + ?Sized> Check<'_, P> {
-    fn at_the_minimum(&self) -> Result<(), EstimatorMismatch> {
+    /// As [`Differences::at_some_step`], but where there is nothing to compare, there is nothing at another step.
+    fn at_some_step(
+        &self,
+        mut attempt: impl FnMut(f64) -> Result<(), EstimatorMismatch>,
+    ) -> Result<(), EstimatorMismatch> {
+        let mut nothing = None;
+        let compared = self.differences.at_some_step(self.x, |step| match attempt(step) {
+            Err(error) if !error.accuses() => {
+                nothing = Some(error);
+                Ok(())
+            }
+            compared => compared,
+        });
+        compared.and(nothing.map_or(Ok(()), Err))
+    }
+
+    fn at_the_minimum(&self, step: f64, ctx: &mut Ctx) -> Result<(), EstimatorMismatch> {
         let newton = Newton::new(Cg::default());
         let outer = Linear(random::vector(self.problem.latent_len(), 2));
-        let numeric = derivative(self.step(), |h| {
+        let numeric = derivative(step, |h| {
             let moved = self.moved(h);
-            let solution = self.minimise(&newton, &moved)?;
+            let solution = self.minimise(&newton, &moved, ctx)?;
             let value = self.problem.value(solution.point(), &mut Ctx::new());
             Ok::<_, EstimatorMismatch>(vec![value, dot(&outer.0, solution.z())])
         })?;
-        let solution = self.minimise(&newton, self.x)?;
+        let solution = self.minimise(&newton, self.x, ctx)?;
         let value = self.problem.value(solution.point(), &mut Ctx::new()).abs();
         let g1 = given("analytic", solution.gradient(&Analytic))?;
-        self.compare("analytic", "a finite difference of min_z L", &g1, numeric[0], value)?;
-        let g3 = given("implicit", solution.gradient_of(&outer, &Implicit::new(Cg::default())))?;
+        self.compare("analytic", "a finite difference of min_z L", &g1, numeric[0], value, step)?;
+        let g3 = given("implicit", solution.gradient_in(&outer, &Implicit::new(Cg::default()), ctx))?;
         let size = norm(&outer.0) * norm(solution.z());
-        self.compare("implicit", "a finite difference of <c, z*>", &g3, numeric[1], size)
+        self.compare("implicit", "a finite difference of <c, z*>", &g3, numeric[1], size, step).map_err(|error| {
+            // Residuals are relative to the largest curvature, errors of z* and of g3 to the smallest.
+            let (largest, smallest) =
+                (self.problem.smoothness(solution.point(), ctx), self.problem.strong_convexity(self.x));
+            let condition = largest.filter(|_| smallest > 0.0).map_or(0.0, |largest| largest / smallest);
+            let lost = condition * CONVERGED > self.differences.allowed;
+            if lost { EstimatorMismatch::IllConditioned { condition } } else { error }
+        })
     }
 
     fn minimise<'a>(
         &'a self,
         newton: &'a Newton<Cg>,
         x: &'a [f64],
+        ctx: &mut Ctx,
     ) -> Result<Solution<'a, P, Newton<Cg>>, EstimatorMismatch> {
         let stop = Stop::tolerance(CONVERGED).within(200);
-        let solution = Solve::new(self.problem, newton, x).stop(stop).run()?;
+        let solution = Solve::new(self.problem, newton, x).from(self.initial).stop(stop).run_in(ctx)?;
+        if solution.status() == Status::Interrupted {
+            return Err(EstimatorMismatch::Interrupted { steps: solution.steps() });
+        }
         if self.problem.falls_for_ever(solution.point(), &mut Ctx::new()) {
             return Err(EstimatorMismatch::NoMinimum);
         }
@@ -135,29 +206,26 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         }
     }
 
-    fn on_the_way(&self) -> Result<(), EstimatorMismatch> {
+    fn on_the_way(&self, step: f64) -> Result<(), EstimatorMismatch> {
         // A step that does not depend on x.
         let search = Backtracking::default();
-        let rho = Solve::new(self.problem, &search, self.x).stop(Stop::steps(STEPS)).run()?.state().rho();
+        let found = Solve::new(self.problem, &search, self.x).from(self.initial).stop(Stop::steps(STEPS)).run()?;
+        let rho = found.state().rho();
         let solver = GradientDescent::new(StepSize::Fixed(if rho.is_finite() { rho / 2.0 } else { 1.0 }));
         let value = |h| -> Result<_, EstimatorMismatch> {
             let moved = self.moved(h);
-            let solution = Solve::new(self.problem, &solver, &moved).stop(Stop::steps(STEPS)).run()?;
-            Ok(vec![self.problem.value(solution.point(), &mut Ctx::new())])
+            let solve = Solve::new(self.problem, &solver, &moved).from(self.initial).stop(Stop::steps(STEPS));
+            Ok(vec![self.problem.value(solve.run()?.point(), &mut Ctx::new())])
         };
-        let numeric = derivative(self.step() / 10.0, value)?[0];
-        let solve = || Solve::new(self.problem, &solver, self.x).stop(Stop::steps(STEPS));
+        let numeric = derivative(step / 10.0, value)?[0];
+        let solve = || Solve::new(self.problem, &solver, self.x).from(self.initial).stop(Stop::steps(STEPS));
         let taped = solve().record(Tape::new()).run()?;
         let size = 10.0 * self.problem.value(taped.point(), &mut Ctx::new()).abs();
         let g2 = given("automatic", taped.gradient(&Automatic))?;
-        self.compare("automatic (reverse)", "a finite difference of L(z_T)", &g2, numeric, size)?;
+        self.compare("automatic (reverse)", "a finite difference of L(z_T)", &g2, numeric, size, step)?;
         let forward = solve().record(Tangents::along(vec![self.dx.clone()])).run()?;
         let along = given("automatic", forward.gradient(&Forward))?[0];
         self.agree("automatic (forward)", "reverse mode", along, dot(&g2, &self.dx), norm(&g2) * norm(&self.dx), 1e-11)
-    }
-
-    fn step(&self) -> f64 {
-        self.differences.step * step(self.x)
     }
 
     fn moved(&self, h: f64) -> Vec<f64> {
@@ -174,8 +242,9 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         gradient: &[f64],
         numeric: f64,
         size: f64,
+        step: f64,
     ) -> Result<(), EstimatorMismatch> {
-        let noise = 100.0 * f64::EPSILON / self.step() * size / self.differences.allowed;
+        let noise = 100.0 * f64::EPSILON / step * size / self.differences.allowed;
         let scale = (norm(gradient) * norm(&self.dx)).max(noise);
         self.agree(estimator, against, dot(gradient, &self.dx), numeric, scale, self.differences.allowed)
     }

@@ -8,7 +8,7 @@ mod gram;
 mod kernel;
 mod matrix;
 mod pass;
-mod spectrum;
+pub(crate) mod spectrum;
 mod storage;
 
 use sprs::{CsMatI, SpIndex};

@@ -1,4 +1,4 @@
-//! The largest eigenvalue of `D^T diag(c) D`, by the Lanczos method.
+//! The largest eigenvalue of `D^T diag(c) D`, and of any symmetric matrix, by the Lanczos method.
 //!
 //! Source: Golub and Van Loan, Matrix Computations, 4th ed., section 10.1. A Ritz value never exceeds the eigenvalue.
 
@@ -24,45 +24,57 @@ impl Matrix<'_> {
     #[must_use]
     pub fn largest_eigenvalue(self, weights: &[f64], ctx: &mut Ctx) -> f64 {
         assert_eq!(weights.len(), self.rows(), "one weight a row");
-        let m = self.columns();
-        let (mut v, mut before, mut w) = (ctx.take(m), ctx.take(m), ctx.take(m));
-        // A start with a part along every eigenvector, as good as surely, and the same on every run.
-        Stream::new(0).fill(&mut v);
-        let length = norm(&v);
-        v.iter_mut().for_each(|v| *v /= length);
         let link = |block: Block<'_>| {
             for (k, weight) in block.weights.iter_mut().enumerate() {
                 *weight = weights[block.first + k] * block.dots[0][k];
             }
         };
-        let (mut diagonal, mut off) = (Vec::<f64>::new(), Vec::<f64>::new());
-        let (mut estimate, mut settled) = (0.0_f64, 0);
-        for step in 0..MAX_STEPS.min(m) {
-            self.pass(Pass { inputs: &[&v], out: &mut w, ..Pass::default() }, &link, ctx);
-            diagonal.push(crate::vector::dot(&v, &w));
-            axpy(-diagonal[step], &v, &mut w);
-            if let Some(beta) = off.last() {
-                axpy(-beta, &before, &mut w);
-            }
-            let found = largest_of_tridiagonal(&diagonal, &off);
-            settled = if (found - estimate).abs() <= SETTLED * found { settled + 1 } else { 0 };
-            estimate = found;
-            let beta = norm(&w);
-            let exhausted = beta <= f64::EPSILON * estimate || !beta.is_finite();
-            if settled == 2 || exhausted || ctx.tick(Phase::Norm, step + 1, MAX_STEPS) == ControlFlow::Break(()) {
-                break;
-            }
-            off.push(beta);
-            std::mem::swap(&mut before, &mut v);
-            for (v, w) in v.iter_mut().zip(&w) {
-                *v = w / beta;
-            }
-        }
-        ctx.give(w);
-        ctx.give(before);
-        ctx.give(v);
-        estimate
+        largest_eigenvalue(self.columns(), SETTLED, ctx, |v, out, ctx| {
+            self.pass(Pass { inputs: &[v], out, ..Pass::default() }, &link, ctx);
+        })
     }
+}
+
+/// A lower estimate of the largest eigenvalue of a symmetric m x m matrix A, `product(v, out)` being `out = A v`: at
+/// most 60 products, fewer where the estimate changes by at most `settled` of itself twice in a row. 0 where m is 0.
+pub(crate) fn largest_eigenvalue(
+    m: usize,
+    settled: f64,
+    ctx: &mut Ctx,
+    mut product: impl FnMut(&[f64], &mut [f64], &mut Ctx),
+) -> f64 {
+    let (mut v, mut before, mut w) = (ctx.take(m), ctx.take(m), ctx.take(m));
+    // A start with a part along every eigenvector, as good as surely, and the same on every run.
+    Stream::new(0).fill(&mut v);
+    let length = norm(&v);
+    v.iter_mut().for_each(|v| *v /= length);
+    let (mut diagonal, mut off) = (Vec::<f64>::new(), Vec::<f64>::new());
+    let (mut estimate, mut unchanged) = (0.0_f64, 0);
+    for step in 0..MAX_STEPS.min(m) {
+        product(&v, &mut w, ctx);
+        diagonal.push(crate::vector::dot(&v, &w));
+        axpy(-diagonal[step], &v, &mut w);
+        if let Some(beta) = off.last() {
+            axpy(-beta, &before, &mut w);
+        }
+        let found = largest_of_tridiagonal(&diagonal, &off);
+        unchanged = if (found - estimate).abs() <= settled * found.abs() { unchanged + 1 } else { 0 };
+        estimate = found;
+        let beta = norm(&w);
+        let exhausted = beta <= f64::EPSILON * estimate.abs() || !beta.is_finite();
+        if unchanged == 2 || exhausted || ctx.tick(Phase::Norm, step + 1, MAX_STEPS) == ControlFlow::Break(()) {
+            break;
+        }
+        off.push(beta);
+        std::mem::swap(&mut before, &mut v);
+        for (v, w) in v.iter_mut().zip(&w) {
+            *v = w / beta;
+        }
+    }
+    ctx.give(w);
+    ctx.give(before);
+    ctx.give(v);
+    estimate
 }
 
 /// Largest eigenvalue of the symmetric tridiagonal matrix, by bisection on the sign of its pivots (Sturm sequence).
