@@ -1,4 +1,5 @@
-//! A gradient pass, g1, g2 and g3 of logistic regression on the shipped text: 6000 x 23,777, 398,951 entries.
+//! A gradient pass of logistic regression on the shipped text (6000 x 23,777, 398,951 entries) and on synthetic rows of
+//! the same kind, larger than caches (100,000 x 20,000, 5,000,000 entries); g1, g2 and g3 on the text.
 //!
 //! `cargo bench -p danskin-bench`
 
@@ -6,22 +7,34 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use danskin::prelude::*;
-use danskin_data::Shipped;
+use danskin_data::make::{Recipe, Zipf};
+use danskin_data::{Dataset, Shipped};
 
 const STEPS: usize = 100;
 
+fn problem(data: Dataset) -> (Glm<Logistic>, Vec<f64>) {
+    (Glm::new(data.design, Logistic, 0.4).expect("a penalty"), data.labels.expect("both have labels"))
+}
+
 fn text() -> (Glm<Logistic>, Vec<f64>) {
-    let data = Shipped::find("debian_small").expect("it is shipped").load().expect("it is whole");
-    let x = data.labels.expect("svmlight has labels");
-    (Glm::new(data.design, Logistic, 0.4).expect("a penalty"), x)
+    problem(Shipped::find("debian_small").expect("it is shipped").load().expect("it is whole"))
+}
+
+fn synthetic() -> (Glm<Logistic>, Vec<f64>) {
+    let synthetic = Recipe::new(Zipf, 100_000, 20_000).per_row(50).prepare().expect("a recipe that can be made");
+    problem(synthetic.dataset().expect("60 MB"))
 }
 
 fn passes(c: &mut Criterion) {
-    let (problem, x) = text();
+    passes_over("pass", text(), c);
+    passes_over("pass, zipf", synthetic(), c);
+}
+
+fn passes_over(name: &str, (problem, x): (Glm<Logistic>, Vec<f64>), c: &mut Criterion) {
     let ((m, n), mut ctx) = (problem.dims(), Ctx::new());
     let (z, v) = (vec![0.1; m], vec![1.0; m]);
     let (mut grad_z, mut memo, mut cross) = (vec![0.0; m], vec![0.0; n], vec![0.0; n]);
-    let mut group = c.benchmark_group("pass");
+    let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(problem.design().entries() as u64));
     group.bench_function("D z", |b| b.iter(|| problem.design().matrix().apply(black_box(&z), &mut memo, &mut ctx)));
     group

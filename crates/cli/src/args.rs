@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
 use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, SolverKind, UnknownName};
+use danskin_data::make::{Kind, Task};
 use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
 use crate::failure::Failure;
@@ -49,7 +50,7 @@ pub(crate) enum Command {
     /// Check every product, rule and estimator of a problem on your data against finite differences and identities.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Check(CheckArgs),
-    /// List the data sets shipped with danskin, describe one or a file, or fetch one.
+    /// List the data sets shipped with danskin, describe one or a file, fetch one, or make a synthetic one.
     #[command(subcommand)]
     Data(DataCommand),
 }
@@ -283,6 +284,12 @@ pub(crate) enum DataCommand {
     Show(ShowArgs),
     /// Fetch a file over HTTP into the cache, from where --design and its like find it by its name.
     Fetch(FetchArgs),
+    /// Make a synthetic design of any size with targets from a planted z: FILE, and beside it .targets.npy and .z.npy.
+    ///
+    /// The same flags make the same bytes on every machine. No more than a row and a few vectors as long as a row are in
+    /// memory.
+    #[command(allow_negative_numbers = true)]
+    Make(MakeArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -311,6 +318,37 @@ pub(crate) struct FetchArgs {
     /// How often to try without a byte more than before.
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) attempts: NonZeroU16,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MakeArgs {
+    #[arg(value_name = "KIND", help = kinds())]
+    pub(crate) kind: Kind,
+    /// Rows, n.
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: usize,
+    /// Columns, m.
+    #[arg(long, value_name = "M")]
+    pub(crate) columns: usize,
+    /// Entries of a row, in the mean where rows differ.
+    #[arg(long, value_name = "K", conflicts_with = "density")]
+    pub(crate) per_row: Option<usize>,
+    /// Entries of a row as a share of its columns, above 0 and at most 1.
+    #[arg(long, value_name = "F")]
+    pub(crate) density: Option<f64>,
+    /// Targets from u = D z + noise: regression, u; logistic, +1 with probability 1 / (1 + exp(-u)), else -1; counts,
+    /// Poisson of mean exp(u).
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) task: Task,
+    /// Standard deviation of the noise; if absent, 0.1 for regression and 0 else.
+    #[arg(long, value_name = "F")]
+    pub(crate) noise: Option<f64>,
+    /// Where all random numbers begin.
+    #[arg(long, value_name = "SEED", default_value = "0")]
+    pub(crate) seed: u64,
+    /// The design's file, .npz where it is sparse and .npy where it is dense; files of these names are replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -394,6 +432,11 @@ impl FromStr for Estimators {
         kinds.dedup();
         Ok(Self(kinds))
     }
+}
+
+fn kinds() -> String {
+    let kinds: Vec<_> = Kind::list().map(|(usage, about)| format!("{usage} ({about})")).collect();
+    format!("What the rows look like: {}", kinds.join("; "))
 }
 
 fn losses() -> String {

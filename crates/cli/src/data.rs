@@ -11,6 +11,7 @@ use danskin_data::{Cache, Distinct, FetchError, Fetcher, LabelSummary, Registere
 use crate::args::{DataCommand, FetchArgs, ShowArgs};
 use crate::failure::Failure;
 use crate::input::read_design;
+use crate::make;
 use crate::output::print;
 use crate::progress;
 
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &DataCommand, quiet: bool) -> Result<ExitCode, Failur
         DataCommand::List => list(),
         DataCommand::Show(args) => show(args),
         DataCommand::Fetch(args) => fetch(args, quiet),
+        DataCommand::Make(args) => make::run(args, quiet),
     }?;
     Ok(ExitCode::SUCCESS)
 }

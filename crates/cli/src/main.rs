@@ -10,6 +10,7 @@ mod data;
 mod failure;
 mod gradient;
 mod input;
+mod make;
 mod output;
 mod progress;
 

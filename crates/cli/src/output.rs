@@ -91,6 +91,44 @@ impl Drop for Folder {
     }
 }
 
+/// Files that get their names together, all of them or none.
+#[derive(Debug)]
+pub(crate) struct Together<const N: usize>([(PathBuf, NamedTempFile); N]);
+
+impl<const N: usize> Together<N> {
+    /// A temporary file beside each of `paths`, in a folder that exists.
+    pub(crate) fn open(paths: &[PathBuf; N]) -> Result<Self, Failure> {
+        let open = |path: &PathBuf| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let file = temporary(folder).with_context(|| path.display().to_string()).map_err(Failure::Output)?;
+            Ok((path.clone(), file))
+        };
+        let files = paths.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
+        let files = files.try_into().map_err(|_| Failure::Output(anyhow::anyhow!("expected {N} files")))?;
+        Ok(Self(files))
+    }
+
+    /// What to write into.
+    pub(crate) fn files(&mut self) -> [&mut fs::File; N] {
+        self.0.each_mut().map(|(_, file)| file.as_file_mut())
+    }
+
+    /// Gives the files their names, the first one last: where it is, the others are.
+    pub(crate) fn keep(self) -> Result<(), Failure> {
+        let mut kept = Vec::new();
+        for (path, file) in self.0.into_iter().rev() {
+            if let Err(error) = file.persist(&path) {
+                for path in &kept {
+                    let _ = fs::remove_file(path);
+                }
+                return Err(Failure::Output(anyhow::Error::new(error.error).context(path.display().to_string())));
+            }
+            kept.push(path);
+        }
+        Ok(())
+    }
+}
+
 /// A temporary file with the permissions of any new file, which the umask decides.
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

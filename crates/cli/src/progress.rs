@@ -69,6 +69,18 @@ pub(crate) fn download(quiet: bool) -> impl FnMut(Progress) {
     }
 }
 
+/// Shows on a terminal, unless `quiet`, how many rows are made, and ends that on Ctrl-C.
+pub(crate) fn rows(quiet: bool) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    let bar = ProgressBar::with_draw_target(None, target(quiet)).with_finish(ProgressFinish::AndClear);
+    bar.set_style(style(true));
+    bar.set_message("rows");
+    move |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        if INTERRUPTED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
 fn target(quiet: bool) -> ProgressDrawTarget {
     if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) }
 }

@@ -161,6 +161,63 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
 }
 
 #[test]
+fn synthetic_data_that_cannot_be_made() {
+    let work = Workplace::new();
+    for folder in ["folder.npz", "t.targets.npy", "z.z.npy"] {
+        fs::create_dir(work.path(folder)).unwrap();
+    }
+    let good = "zipf --rows 9 --columns 5 --per-row 2 --output new.npz";
+    for (arguments, word) in [
+        (String::new(), "--rows"),
+        (good.replace("--rows 9", ""), "--rows"),
+        (good.replace("--columns 5", ""), "--columns"),
+        (good.replace("--output new.npz", ""), "--output"),
+        (good.replace("zipf", ""), "<KIND>"),
+        (good.replace("zipf", "zipff"), "expected zipf, banded[:WIDTH], ragged, binary, gaussian or low-rank:RANK"),
+        (good.replace("zipf", "zipf:3"), "low-rank:RANK"),
+        (good.replace("zipf", "banded:1"), "a band width of 1, expected 2 to 5"),
+        (good.replace("zipf", "banded:6"), "a band width of 6, expected 2 to 5"),
+        (good.replace("zipf", "banded:-1"), "banded[:WIDTH]"),
+        (good.replace("zipf", "low-rank:2"), "every row is full"),
+        ("low-rank:6 --rows 9 --columns 5 --output new.npy".to_owned(), "a rank of 6, expected 1 to 5"),
+        ("low-rank --rows 9 --columns 5 --output new.npy".to_owned(), "low-rank:RANK"),
+        (good.replace("--rows 9", "--rows 0"), "at least one row"),
+        (good.replace("--rows 9", "--rows -1"), "--rows"),
+        (good.replace("--rows 9", "--rows 1e3"), "--rows"),
+        (good.replace("--rows 9", "--rows 18446744073709551615"), "1152921504606846976 entries"),
+        (good.replace("--columns 5", "--columns 0"), "at least one column"),
+        (good.replace("--columns 5", "--columns 4294967296"), "4294967296 columns"),
+        (good.replace("--columns 5", "--columns 4000000000"), "expected at most 1018000"),
+        (good.replace("--per-row 2", ""), "expected the number of entries a row, or their density"),
+        (good.replace("--per-row 2", "--per-row 0"), "0 entries a row, expected 1 to 5"),
+        (good.replace("--per-row 2", "--per-row 6"), "6 entries a row, expected 1 to 5"),
+        (good.replace("--per-row 2", "--per-row 2 --density 0.5"), "--density"),
+        (good.replace("--per-row 2", "--density 0"), "a density of 0"),
+        (good.replace("--per-row 2", "--density -0.5"), "a density of -0.5"),
+        (good.replace("--per-row 2", "--density nan"), "a density of NaN"),
+        (good.replace("--per-row 2", "--density 1.1"), "a density of 1.1"),
+        (format!("{good} --noise nan"), "a noise of NaN"),
+        (format!("{good} --noise inf"), "a noise of inf"),
+        (format!("{good} --noise -1"), "a noise of -1"),
+        (format!("{good} --noise x"), "--noise"),
+        (format!("{good} --task ridge"), "regression, logistic or counts"),
+        (format!("{good} --seed -1"), "--seed"),
+        (format!("{good} --seed 18446744073709551616"), "--seed"),
+        (good.replace("new.npz", "new.svm"), "expected a name that ends in .npz: this design is sparse"),
+        (good.replace("new.npz", "new.npy"), "expected a name that ends in .npz"),
+        (good.replace("new.npz", "new.npz.gz"), "expected a name that ends in .npz"),
+        (good.replace("new.npz", ".npz"), "expected a name that ends in .npz"),
+        (good.replace("zipf", "gaussian").replace("--per-row 2", ""), "expected a name that ends in .npy"),
+        (good.replace("new.npz", "folder.npz"), "folder.npz: expected a file, found a directory"),
+        (good.replace("new.npz", "t.npz"), "t.targets.npy: expected a file, found a directory"),
+        (good.replace("new.npz", "z.npz"), "z.z.npy: expected a file, found a directory"),
+    ] {
+        check_refused(&work, &format!("data make {arguments}"), word);
+    }
+    assert_eq!(work.run(&format!("data make {good}")).code, 0);
+}
+
+#[test]
 fn files_that_are_wrong() {
     let work = Workplace::new();
     let two = f8(&[1.0, 2.0]);

@@ -15,7 +15,7 @@
 //!
 //! [`read_vector`] and [`write_vector`] do the same for vectors, [`shipped()`] lists the data sets inside this crate
 //! and [`Summary`] describes a data set in numbers. With the feature `fetch`, `Fetcher` fetches files over HTTP, and `Cache`
-//! is the folder that holds them.
+//! is the folder that holds them; with `make`, `make::Recipe` stands for synthetic designs of any size.
 //!
 //! ```
 //! use danskin_data::{Shipped, Summary};
@@ -37,6 +37,8 @@ mod error;
 mod fetch;
 mod idx;
 mod limit;
+#[cfg(feature = "make")]
+pub mod make;
 mod mtx;
 mod npy;
 mod npz;

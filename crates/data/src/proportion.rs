@@ -7,7 +7,7 @@ const FREE: usize = 1_000_000;
 /// And for each entry more.
 const PER_ENTRY: usize = 1_000;
 
-fn limit(entries: usize) -> usize {
+pub(crate) fn limit(entries: usize) -> usize {
     FREE.saturating_add(PER_ENTRY.saturating_mul(entries))
 }
 
