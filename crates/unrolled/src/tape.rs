@@ -12,7 +12,8 @@ const CHUNK_LEN: usize = 1 << 17;
 
 /// Records every step of a solve, for [`Automatic`](crate::Automatic).
 ///
-/// It takes [`Unroll::record_len`] numbers a step: for gradient descent, m or n, whichever is smaller.
+/// It takes [`Unroll::record_len`] numbers a step: for gradient descent m or n, whichever is smaller, and none where the second
+/// derivatives of L are constant.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     chunks: Vec<Vec<f64>>,
@@ -113,7 +114,7 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
 #[cfg(test)]
 mod tests {
     use danskin_core::problem::glm::Glm;
-    use danskin_core::problem::loss::Squared;
+    use danskin_core::problem::loss::Logistic;
     use danskin_core::solve::{Solve, Stop};
     use danskin_core::solver::GradientDescent;
     use danskin_core::testing::random;
@@ -124,8 +125,8 @@ mod tests {
     fn records_are_the_iterates_whatever_the_chunks() {
         // More columns than rows: D z_t is recorded; three records a chunk.
         let (n, m) = (40_000, 40_001);
-        let problem = Glm::new(random::design(n, m, 2, 1), Squared, 0.1).unwrap();
-        let (x, solver) = (random::vector(n, 2), GradientDescent::default());
+        let problem = Glm::new(random::design(n, m, 2, 1), Logistic, 0.1).unwrap();
+        let (x, solver) = (random::labels(n, 2), GradientDescent::default());
         let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(8)).record(Tape::new()).run().unwrap();
         assert_eq!(taped.recorder().len(), 8);
         assert_eq!(taped.recorder().chunks.len(), 3);
@@ -140,8 +141,8 @@ mod tests {
 
     #[test]
     fn a_tape_is_empty_before_and_after_no_steps() {
-        let problem = Glm::new(random::design(4, 3, 2, 1), Squared, 0.1).unwrap();
-        let (x, solver) = (random::vector(4, 2), GradientDescent::default());
+        let problem = Glm::new(random::design(4, 3, 2, 1), Logistic, 0.1).unwrap();
+        let (x, solver) = (random::labels(4, 2), GradientDescent::default());
         let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(0)).record(Tape::new()).run().unwrap();
         assert!(Tape::new().is_empty() && taped.recorder().is_empty());
     }

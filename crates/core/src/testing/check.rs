@@ -196,6 +196,19 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         compare("grad_z_tangent", "hess + cross_t", &tangent, &sum, norm(&hess) + norm(&cross_t), ROUNDING)
     }
 
+    /// That second derivatives which are said to be constant are.
+    fn constants(&mut self) -> Result<(), Mismatch> {
+        if !self.problem.has_constant_second_derivatives() {
+            return Ok(());
+        }
+        let (v, elsewhere) = (self.v.clone(), random::vector(self.z.len(), 4));
+        let points = [Point::new(self.z, self.x), Point::new(&elsewhere, self.x)];
+        let hess = points.map(|at| self.hess(at, &v));
+        compare("has_constant_second_derivatives", "hess at another z", &hess[0], &hess[1], 0.0, ROUNDING)?;
+        let cross = points.map(|at| self.cross(at, &v));
+        compare("has_constant_second_derivatives", "cross at another z", &cross[0], &cross[1], 0.0, ROUNDING)
+    }
+
     /// Every method with the memo that grad_z leaves, and with the memo alone where that is said to be enough.
     fn memo(&mut self) -> Result<(), Mismatch> {
         let (problem, z, x) = (self.problem, self.z, self.x);
@@ -245,7 +258,7 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
 }
 
 /// Checks every product of `problem` at (z, x): first and second derivatives against finite differences (to 1e-6), symmetry
-/// and adjoint identities, the combined products, and every method with and without the memo.
+/// and adjoint identities, the combined products, constants where they are said to be, and every method with and without the memo.
 ///
 /// # Errors
 ///
@@ -280,6 +293,7 @@ pub fn check_problem_by<P: Problem + ?Sized>(
     check.first_derivatives()?;
     check.second_derivatives()?;
     check.identities()?;
+    check.constants()?;
     check.memo()
 }
 
