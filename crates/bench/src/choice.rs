@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use danskin::ctx::Ctx;
+use danskin::ctx::{Ctx, bytes_of};
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
 use danskin::solve::{NoTape, Recorder};
 use danskin::solver::{Curvature, Inertia, Pace, Search, Trial};
+use danskin::unrolled::Sizes;
 use thiserror::Error;
 
 /// A problem chosen at run time.
@@ -122,6 +123,18 @@ named! {
     "reverse or forward"
 }
 
+/// What reverse mode records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// Every step.
+    #[default]
+    Steps,
+    /// What fits into so many bytes; the rest is computed again.
+    Within(u64),
+    /// The last steps alone: the gradient is truncated.
+    Last(usize),
+}
+
 named! {
     /// How g3 solves its linear system.
     LinearMethod:
@@ -149,6 +162,8 @@ pub struct Choices {
     pub estimators: Vec<EstimatorKind>,
     /// How g2 is computed.
     pub mode: Mode,
+    /// What g2 records in reverse mode.
+    pub kept: Kept,
     /// How g3 solves its linear system.
     pub linear: LinearMethod,
     /// Relative residual that g3 asks of its linear system.
@@ -164,6 +179,7 @@ impl Default for Choices {
             restart: false,
             estimators: EstimatorKind::ALL.to_vec(),
             mode: Mode::Reverse,
+            kept: Kept::Steps,
             linear: LinearMethod::Auto,
             linear_tolerance: 1e-12,
         }
@@ -185,6 +201,12 @@ impl<S: Solver<AnyProblem>> Recording<S> for NoTape {
 }
 
 impl<S: Unroll<AnyProblem>> Recording<S> for Tape {
+    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
+        Some(solution.gradient_in(&Envelope, &Automatic, ctx))
+    }
+}
+
+impl<S: Replay<AnyProblem>> Recording<S> for Checkpoints {
     fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
         Some(solution.gradient_in(&Envelope, &Automatic, ctx))
     }
@@ -236,6 +258,29 @@ impl Paced for Iterate<Curvature> {}
 impl<W: Send> Paced for Iterate<Search<W>> {}
 
 impl Choices {
+    /// Whether g2 is asked for and computed backwards.
+    pub(crate) fn is_reverse(&self) -> bool {
+        self.estimators.contains(&EstimatorKind::Automatic) && self.mode == Mode::Reverse
+    }
+
+    /// That the budget of memory is enough to record a solve of `problem` in, before any work.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError::Budget`].
+    pub fn check_memory(&self, problem: &AnyProblem) -> Result<(), SolveError> {
+        let Kept::Within(budget) = self.kept else { return Ok(()) };
+        let sizes = match self.solver {
+            SolverKind::GradientDescent => Sizes::of(problem, &GradientDescent::default()),
+            SolverKind::Nesterov => Sizes::of(problem, &Nesterov::default()),
+            SolverKind::HeavyBall => Sizes::of(problem, &HeavyBall::default()),
+            SolverKind::Backtracking => Sizes::of(problem, &Backtracking::default()),
+            SolverKind::Lbfgs | SolverKind::Newton => return Ok(()),
+        };
+        let least = bytes_of(sizes.least());
+        if self.is_reverse() && budget < least { Err(SolveError::Budget { budget, least }) } else { Ok(()) }
+    }
+
     /// The gradient by `kind`; `None` for g2 where nothing was recorded.
     pub(crate) fn gradient<S, R>(
         &self,

@@ -12,7 +12,7 @@ use danskin::solver::SolveError;
 use danskin::vector::{distance, norm};
 use thiserror::Error;
 
-use crate::choice::{AnyProblem, Choices, EstimatorKind, SolverKind};
+use crate::choice::{AnyProblem, Choices, EstimatorKind, Kept, SolverKind};
 use crate::fit::Line;
 use crate::trajectory::{Snapshot, trajectory};
 
@@ -180,6 +180,7 @@ pub fn compare(
     iterations.sort_unstable();
     iterations.dedup();
     let &last = iterations.last().ok_or(CompareError::NoIterations)?;
+    settings.choices.check_memory(problem)?;
     let reference = reference(problem, x, settings.initial, ctx)?;
     let stop =
         |t: &usize| settings.tolerance.map_or(Stop::steps(*t), |tolerance| Stop::tolerance(tolerance).within(*t));
@@ -193,7 +194,7 @@ pub fn compare(
     let rows: Vec<Row> = snapshots.iter().map(|snapshot| row(snapshot, &reference.gradient)).collect();
     let fit_from = last.div_ceil(2);
     Ok(Comparison {
-        rates: rates(&rows, &reference.gradient, fit_from, settings.law),
+        rates: rates(&rows, &reference.gradient, fit_from, settings),
         rows,
         step: start.step,
         setup_passes: start.cost.passes - 1,
@@ -261,11 +262,13 @@ fn row(snapshot: &Snapshot, reference: &[f64]) -> Row {
     }
 }
 
-fn rates(rows: &[Row], reference: &[f64], fit_from: usize, law: Law) -> Vec<Rate> {
+fn rates(rows: &[Row], reference: &[f64], fit_from: usize, settings: &Settings<'_>) -> Vec<Rate> {
+    let truncated = settings.choices.is_reverse() && matches!(settings.choices.kept, Kept::Last(_));
+    let law = settings.law;
     let errors = rows.iter().flat_map(|row| &row.measures).filter_map(|measure| measure.error.ok());
     let floor = FLOOR * errors.fold(norm(reference), f64::max);
     let fitted = |estimator: EstimatorKind| {
-        let over_t = estimator == EstimatorKind::Automatic && law == Law::StronglyConvex;
+        let over_t = estimator == EstimatorKind::Automatic && law == Law::StronglyConvex && !truncated;
         let points = rows.iter().filter(|row| row.steps >= fit_from.max(1)).filter_map(|row| {
             let measure = row.measures.iter().find(|measure| measure.estimator == estimator)?;
             let error = measure.error.ok().filter(|error| *error > floor)?;
@@ -286,6 +289,8 @@ fn rates(rows: &[Row], reference: &[f64], fit_from: usize, law: Law) -> Vec<Rate
             expected: match (law, estimator) {
                 (Law::Unknown, _) => None,
                 (_, EstimatorKind::Analytic) => Some(1.0),
+                // Once t exceeds K, what is left out is a share of the error of g1.
+                (_, EstimatorKind::Automatic) if truncated => None,
                 _ => Some(2.0),
             },
         })
@@ -362,6 +367,45 @@ mod tests {
         // 60 tangents, each a pass a step.
         assert_eq!((reverse[0], reverse[1], forward[1]), (6, 11, 6 + 5 * 60));
         assert_eq!((reverse[0], reverse[2]), (forward[0], forward[2]));
+    }
+
+    #[test]
+    fn a_budget_of_memory_changes_costs_alone() {
+        let (problem, x) = (logistic(), random::labels(60, 2));
+        let found = |kept| {
+            let mut settings = settings(0.02, vec![20, 50], Law::StronglyConvex);
+            settings.choices.kept = kept;
+            compare(&problem, &x, &settings, &mut Ctx::new())
+        };
+        let (whole, within) = (found(Kept::Steps).unwrap(), found(Kept::Within(8 * 20 * 10)).unwrap());
+        for (whole, within) in whole.rows.iter().zip(&within.rows) {
+            for (whole, within) in whole.measures.iter().zip(&within.measures) {
+                assert_eq!(whole.error, within.error);
+                let more = within.estimator == EstimatorKind::Automatic;
+                assert_eq!(whole.cost.passes < within.cost.passes, more);
+                let bytes = [whole.cost.peak_bytes, within.cost.peak_bytes];
+                // A state to take steps again in is beyond the budget.
+                assert!(
+                    if more { bytes[1] <= bytes[0].min(8 * (200 + 400)) } else { bytes[0] == bytes[1] },
+                    "{bytes:?}"
+                );
+            }
+        }
+        let refused = found(Kept::Within(8 * 39)).unwrap_err();
+        assert_eq!(refused, CompareError::Solve(SolveError::Budget { budget: 312, least: 320 }));
+    }
+
+    #[test]
+    fn a_truncated_gradient_has_no_rate_of_its_own() {
+        let (problem, x) = (logistic(), random::labels(60, 2));
+        let mut settings = settings(0.02, every(10, 20), Law::StronglyConvex);
+        settings.choices.kept = Kept::Last(5);
+        let found = compare(&problem, &x, &settings, &mut Ctx::new()).unwrap();
+        let rate = &found.rates[1];
+        assert_eq!((rate.estimator, rate.over_t, rate.expected), (EstimatorKind::Automatic, false, None));
+        assert!((rate.ratio.unwrap() - 1.0).abs() < 0.05, "{rate:?}");
+        // Five passes at every t.
+        assert!(found.rows.iter().all(|row| row.measures[1].cost.passes == row.measures[0].cost.passes + 5));
     }
 
     #[test]

@@ -150,6 +150,10 @@ pub struct Instance {
     pub classes: Vec<f64>,
     /// The solver's name.
     pub solver: &'static str,
+    /// Bytes that g2 may record in; `None` without a limit.
+    pub memory: Option<u64>,
+    /// K of a truncated g2; `None` for all steps.
+    pub last: Option<usize>,
 }
 
 impl Instance {

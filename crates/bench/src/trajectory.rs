@@ -5,7 +5,7 @@ use danskin::estimator::EstimateError;
 use danskin::prelude::*;
 use danskin::solve::NoTape;
 
-use crate::choice::{AnyProblem, Choices, EstimatorKind, Mode, Paced, Recording, SolverKind};
+use crate::choice::{AnyProblem, Choices, EstimatorKind, Kept, Mode, Paced, Recording, SolverKind};
 
 /// z_t and the gradients there.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub z: Vec<f64>,
     /// What z_t cost, without recording.
     pub cost: Cost,
-    /// What recording cost beyond z_t, on behalf of g2; its memory is what it holds.
+    /// What recording cost beyond z_t, on behalf of g2; its memory is what it held before the gradients.
     pub recording: Cost,
     /// The gradients asked for, in order.
     pub estimates: Vec<(EstimatorKind, Result<Gradient, EstimateError>)>,
@@ -49,6 +49,7 @@ pub fn trajectory(
     stops: &[Stop],
     ctx: &mut Ctx,
 ) -> Result<Vec<Snapshot>, SolveError> {
+    choices.check_memory(problem)?;
     let run = Run { problem, x, initial, choices, stops };
     let Choices { step, momentum, .. } = *choices;
     match choices.solver {
@@ -100,11 +101,15 @@ impl Run<'_> {
     /// With whatever g2 needs recorded.
     fn unrolled<S>(&self, solver: &S, ctx: &mut Ctx) -> Result<Vec<Snapshot>, SolveError>
     where
-        S: Unroll<AnyProblem, State: Paced>,
+        S: Replay<AnyProblem, State: Paced>,
     {
         let recorded = match (self.choices.estimators.contains(&EstimatorKind::Automatic), self.choices.mode) {
             (false, _) => self.record(solver, NoTape, ctx),
-            (true, Mode::Reverse) => self.record(solver, Tape::new(), ctx),
+            (true, Mode::Reverse) => match self.choices.kept {
+                Kept::Steps => self.record(solver, Tape::new(), ctx),
+                Kept::Within(bytes) => self.record(solver, Checkpoints::within(bytes), ctx),
+                Kept::Last(steps) => self.record(solver, Tape::last(steps), ctx),
+            },
             (true, Mode::Forward) => self.record(solver, Tangents::full(), ctx),
         };
         let Err(SolveError::OutOfMemory { bytes }) = recorded else { return recorded };
@@ -129,6 +134,8 @@ impl Run<'_> {
         let mut snapshots = Vec::new();
         for &stop in self.stops {
             solution.resume(stop, ctx)?;
+            // Before a gradient adds to it, which is in that gradient's own cost.
+            let recording = solution.recorder().cost();
             let estimates = self.choices.estimators.iter();
             let estimates = estimates.filter_map(|&kind| Some((kind, self.choices.gradient(kind, &solution, ctx)?)));
             snapshots.push(Snapshot {
@@ -139,7 +146,7 @@ impl Run<'_> {
                 residual: solution.residual(),
                 z: solution.z().to_vec(),
                 cost: solution.cost_of_z(),
-                recording: solution.recorder().cost(),
+                recording,
                 estimates: estimates.collect(),
                 value: self.problem.value(solution.point(), ctx),
             });

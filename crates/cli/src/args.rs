@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
-use danskin_bench::choice::{Choices, EstimatorKind, LinearMethod, Mode, SolverKind, UnknownName};
+use danskin_bench::choice::{Choices, EstimatorKind, Kept, LinearMethod, Mode, SolverKind, UnknownName};
 use danskin_data::make::{Kind, Task};
 use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
@@ -148,6 +148,13 @@ pub(crate) struct MethodArgs {
     /// forward.
     #[arg(long, value_name = "MODE", default_value_t = Mode::Reverse)]
     pub(crate) mode: Mode,
+    /// Bytes that reverse mode may record in, as 1000000, 64MiB or 1GiB; what does not fit is computed again. No limit if
+    /// absent.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "last")]
+    pub(crate) memory: Option<u64>,
+    /// Differentiate the last K steps alone, taking z_{T-K} for a constant; 1 is one-step differentiation. All if absent.
+    #[arg(long, value_name = "K")]
+    pub(crate) last: Option<NonZeroUsize>,
     /// How the implicit estimator solves its linear system: auto, cg or dense.
     #[arg(long, value_name = "NAME", default_value_t = LinearMethod::Auto)]
     pub(crate) linear_solver: LinearMethod,
@@ -159,7 +166,7 @@ pub(crate) struct MethodArgs {
 impl MethodArgs {
     /// The choices, if they go together.
     pub(crate) fn choices(&self) -> Result<Choices, Failure> {
-        let Self { solver, step, momentum, restart, .. } = *self;
+        let Self { solver, step, momentum, restart, mode, .. } = *self;
         let unsupported = |flag: &str, instead: &str| {
             Err(Failure::Input(anyhow!("{flag} does not go with --solver {solver}: {instead}")))
         };
@@ -178,13 +185,33 @@ impl MethodArgs {
         if self.mode == Mode::Forward && !self.estimator.0.contains(&EstimatorKind::Automatic) {
             return Err(Failure::Input(anyhow!("--mode is for the automatic estimator, which --estimator leaves out")));
         }
+        let kept = match (self.memory, self.last) {
+            (Some(bytes), _) => Kept::Within(bytes),
+            (None, Some(steps)) => Kept::Last(steps.get()),
+            (None, None) => Kept::Steps,
+        };
+        if kept != Kept::Steps {
+            let flag = if self.memory.is_some() { "--memory" } else { "--last" };
+            let refused = |with: &str| {
+                Err(Failure::Input(anyhow!(
+                    "{flag} does not go with {with}: it is for the automatic estimator in reverse mode"
+                )))
+            };
+            if !self.estimator.0.contains(&EstimatorKind::Automatic) {
+                return refused("these estimators");
+            }
+            if mode == Mode::Forward {
+                return refused("--mode forward");
+            }
+        }
         Ok(Choices {
             solver,
             step,
             momentum,
             restart,
             estimators: self.estimator.0.clone(),
-            mode: self.mode,
+            mode,
+            kept,
             linear: self.linear_solver,
             linear_tolerance: self.linear_tolerance,
         })
@@ -457,6 +484,26 @@ fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a finite number at least 0", |value| value >= 0.0)
 }
 
+/// An integer, and a unit: none or B, kB, MB, GB, TB by thousands, KiB, MiB, GiB, TiB by 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let expected = || "expected a number of bytes above 0, as 1000000, 500MB, 64MiB or 1GiB".to_owned();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "" | "B" => 1,
+        "kB" => 1000,
+        "MB" => 1000_u64.pow(2),
+        "GB" => 1000_u64.pow(3),
+        "TB" => 1000_u64.pow(4),
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(expected()),
+    };
+    let bytes = number.parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(expected)
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     // A day is longer than any server takes, and short enough for every clock.
     number(text, "a number of seconds from 0.001 to 86400", |value| (1e-3..=86400.0).contains(&value))
@@ -491,6 +538,17 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn bytes_are_read_with_their_units() {
+        for (text, expected) in [("1", 1), ("7B", 7), ("2kB", 2000), ("64MiB", 64 << 20), ("3TB", 3_000_000_000_000)] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "0GiB", "MiB", "-1", "+1", "1.5GiB", "1e9", "64mib", "64 MiB", "1K", "99999999TiB", "1B2"]
+        {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

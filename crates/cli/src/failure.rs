@@ -35,7 +35,8 @@ impl From<SolveError> for Failure {
             | SolveError::NotFinite { .. }
             | SolveError::InvalidStep { .. }
             | SolveError::InvalidMomentum { .. }
-            | SolveError::InvalidTolerance { .. } => Self::Input(error.into()),
+            | SolveError::InvalidTolerance { .. }
+            | SolveError::Budget { .. } => Self::Input(error.into()),
             _ => Self::Solve(error.into()),
         }
     }

@@ -9,7 +9,7 @@ use danskin::design::Design;
 use danskin::prelude::{
     DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets,
 };
-use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod, SolverKind};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, Kept, LinearMethod, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
@@ -143,6 +143,14 @@ fn read_and_check(
         parameters: x.len(),
         classes,
         solver: choices.solver.name(),
+        memory: match choices.kept {
+            Kept::Within(bytes) => Some(bytes),
+            _ => None,
+        },
+        last: match choices.kept {
+            Kept::Last(steps) => Some(steps),
+            _ => None,
+        },
     };
     Ok(Input { problem, x, initial, instance })
 }

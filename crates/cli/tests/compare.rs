@@ -131,6 +131,34 @@ fn a_choice_of_estimators_is_kept() {
 }
 
 #[test]
+fn a_budget_of_memory_and_the_last_steps() {
+    let folder = TempDir::new().unwrap();
+    let base = "compare --problem logistic --design digits --positive 3 --condition 10 --iterations 4,8,16,32 --quiet";
+    let report = |flags: &str| {
+        let (code, _, stderr) = run(folder.path(), &format!("{base} {flags} --output out"));
+        assert_eq!((code, stderr.as_str()), (0, ""), "{flags}");
+        report(&folder.path().join("out"))
+    };
+    let (whole, within, last) = (report(""), report("--memory 3KiB"), report("--last 2"));
+    assert_eq!((&within["memory"], &last["last"]), (&3072.into(), &2.into()));
+    assert_eq!(
+        (&whole["rates"]["automatic"], &last["rates"]["automatic"]["theory"]),
+        (&within["rates"]["automatic"], &Value::Null)
+    );
+    let measure = |report: &Value, k: usize, what: &str| {
+        report["trajectory"][k]["estimators"]["automatic"].pointer(what).unwrap().clone()
+    };
+    for k in 0..4 {
+        assert_eq!(measure(&whole, k, "/error"), measure(&within, k, "/error"));
+        let passes = [&whole, &within, &last].map(|report| measure(report, k, "/cost/passes").as_u64().unwrap());
+        assert!(passes[2] < passes[0] && passes[0] <= passes[1] && (k == 0 || passes[0] < passes[1]), "{passes:?}");
+    }
+    let (code, stdout, stderr) = run(folder.path(), &format!("{base} --memory 1023 --output refused"));
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
+    assert!(stderr.contains("1024 at the least") && !folder.path().join("refused").exists(), "{stderr}");
+}
+
+#[test]
 fn bad_input_is_one_line_and_exit_code_2() {
     let folder = TempDir::new().unwrap();
     for (arguments, word) in [

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Workplace, apart, names};
+use serde_json::Value;
 
 const ALL: [&str; 5] = ["analytic.npy", "automatic.npy", "implicit.npy", "report.json", "z.npy"];
 
@@ -54,6 +55,62 @@ fn forward_mode_and_every_linear_solver_agree() {
         assert!(apart(&a, &b) < 1e-14, "{name}: {a:?} {b:?}");
     }
     assert_eq!(work.report("reverse")["estimators"]["implicit"]["linear"]["method"], "cg");
+}
+
+#[test]
+fn a_budget_of_memory_changes_no_bit_of_a_result() {
+    let work = Workplace::new();
+    let base = "gradient --problem logistic --design digits --positive 3 --condition 100 --iterations 90";
+    for solver in ["gd", "nesterov", "heavy-ball", "backtracking"] {
+        let base = format!("{base} --solver {solver} --estimator analytic,automatic");
+        assert_eq!(work.run(&format!("{base} --output whole")).code, 0);
+        let whole = work.report("whole");
+        assert_eq!((&whole["memory"], &whole["last"]), (&Value::Null, &Value::Null));
+        let cost = |report: &Value, what: &str| report["estimators"]["automatic"]["cost"][what].as_u64().unwrap();
+        for (memory, bytes) in [("3000", 3000), ("4KiB", 4096), ("1MB", 1_000_000)] {
+            for tolerance in ["", "--tolerance 0"] {
+                let ran = work.run(&format!("{base} --memory {memory} {tolerance} --output within"));
+                assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+                for name in ["z.npy", "analytic.npy", "automatic.npy"] {
+                    let [a, b] = ["whole", "within"].map(|folder| fs::read(work.path(folder).join(name)).unwrap());
+                    assert!(a == b, "{solver}, {memory}, {name}");
+                }
+                let within = work.report("within");
+                assert_eq!((&within["memory"], &within["cost"]["passes"]), (&bytes.into(), &whole["cost"]["passes"]));
+                // 90 records of 64 columns take 46,080 bytes.
+                assert_eq!(cost(&within, "passes") > cost(&whole, "passes"), bytes < 46_080, "{solver}, {memory}");
+                // The state to take steps again in: z, its gradient, u for 1797 rows, what a momentum carries.
+                let state = 8 * (4 * 64 + 1797);
+                let scratch = cost(&whole, "peak_bytes") - 90 * 8 * 64;
+                assert!(cost(&within, "peak_bytes") <= bytes + state + scratch, "{within:#}");
+            }
+        }
+    }
+    let ran = work.run(&format!("{base} --memory 1000 --output refused"));
+    assert_eq!((ran.code, ran.stderr.lines().count()), (2, 1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1000 bytes") && ran.stderr.contains("1024 at the least"), "{}", ran.stderr);
+    assert!(!work.path("refused").exists());
+}
+
+#[test]
+fn the_last_steps_alone_are_differentiated() {
+    let work = Workplace::new();
+    let base =
+        "gradient --problem logistic --design d.svm --lambda 1 --step 0.05 --iterations 12 --estimator automatic";
+    for last in [1, 5, 12, 100] {
+        assert_eq!(work.run(&format!("{base} --last {last} --output last{last}")).code, 0);
+        let report = work.report(&format!("last{last}"));
+        assert_eq!(
+            (&report["last"], &report["estimators"]["automatic"]["cost"]["passes"]),
+            (&last.into(), &last.min(12).into())
+        );
+    }
+    assert_eq!(work.run(&format!("{base} --output whole")).code, 0);
+    let whole = work.vector("whole/automatic.npy");
+    assert_eq!(work.vector("last12/automatic.npy"), whole);
+    assert_eq!(work.vector("last100/automatic.npy"), whole);
+    let apart = [1, 5].map(|last| apart(&work.vector(&format!("last{last}/automatic.npy")), &whole));
+    assert!(apart[0] > apart[1] && apart[1] > 0.0, "{apart:?}");
 }
 
 #[test]

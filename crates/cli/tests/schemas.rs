@@ -102,6 +102,8 @@ fn every_end_of_a_gradient() {
             ("--design d.svm --iterations 5000 --solver backtracking", 0, "/status", json!("stalled")),
             ("--design d.svm --iterations 0 --solver backtracking", 0, "/step", Value::Null),
             ("--design d.svm --iterations 5 --mode forward", 0, "/estimators/automatic/status", json!("ok")),
+            ("--design d.svm --iterations 5 --memory 64MiB", 0, "/memory", json!(64 << 20)),
+            ("--design d.svm --iterations 5 --last 3", 0, "/last", json!(3)),
             (
                 "--design d.svm --iterations 5 --estimator implicit",
                 0,
@@ -197,6 +199,8 @@ fn every_end_of_a_comparison() {
             ("--design d.svm --iterations 5 --solver nesterov --restart", 0, "/nominal_kappa", Value::Null),
             ("--design d.svm --iterations 5 --solver backtracking", 0, "/step", Value::Null),
             ("--design d.svm --iterations 5 --estimator analytic", 0, "/rates", json!({})),
+            ("--design d.svm --iterations 2,4,8,16 --memory 64", 0, "/memory", json!(64)),
+            ("--design d.svm --iterations 4,8,12,16 --last 1", 0, "/rates/automatic/theory", Value::Null),
             ("--design d.svm --iterations 5,5000 --tolerance 1e-6", 0, "/trajectory/1/status", json!("converged")),
             (
                 "--design d.svm --iterations 5 --linear-solver cg --linear-tolerance 1e-300",
@@ -326,6 +330,8 @@ fn numbers_and_statuses_go_together() {
         ("/grad_z_norm", Value::Null),
         ("/schema", json!(2)),
         ("/step", json!(0)),
+        ("/memory", json!(0)),
+        ("/last", json!(0)),
         ("/problem", json!("pnorm:")),
         ("/estimators/implicit/status", json!("inexact")),
         ("/estimators/analytic/status", json!("singular")),

@@ -64,7 +64,7 @@ pub enum Phase {
     Norm,
     /// Steps of a solver.
     Solve,
-    /// Steps of the reverse pass over a tape.
+    /// Steps of the reverse pass, those included that are taken again for their records.
     Reverse,
     /// Iterations of a linear solver.
     Linear,

@@ -49,5 +49,5 @@ pub mod prelude {
         State, Step, StepSize,
     };
     pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
-    pub use danskin_unrolled::{Automatic, Forward, Recorded, Tangents, Tape, Unroll};
+    pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Recorded, Replay, Tangents, Tape, Unroll};
 }

@@ -1,10 +1,10 @@
 //! Verifiers: what a user's problem, solver or loss is checked with.
 //!
 //! [`check_problem`] and [`check_hessian`] compare a problem's products with finite differences and with one another,
-//! [`check_rule`] does so for a solver's rule, and [`check_estimators`] for g1, g2 and g3 as a whole. Each names what is wrong.
+//! [`check_rule`] does so for a solver's rule, [`check_replay`] for its steps taken again, and [`check_estimators`] for g1, g2 and g3 as a whole. Each names what is wrong.
 
 pub use danskin_core::testing::*;
-pub use danskin_unrolled::testing::{RuleMismatch, check_rule, check_rule_by, check_rule_from};
+pub use danskin_unrolled::testing::{RuleMismatch, check_replay, check_rule, check_rule_by, check_rule_from};
 
 use crate::estimator::EstimateError;
 use crate::prelude::*;

@@ -5,10 +5,14 @@ use danskin::prelude::*;
 use danskin::testing::random;
 
 /// How often `work` allocates at 30 and at 60 steps, its buffers taken once before.
-fn allocations(mut work: impl FnMut(usize, &mut Ctx)) -> [u64; 2] {
+fn allocations(work: impl FnMut(usize, &mut Ctx)) -> [u64; 2] {
+    allocations_at([30, 60], work)
+}
+
+fn allocations_at(steps: [usize; 2], mut work: impl FnMut(usize, &mut Ctx)) -> [u64; 2] {
     let mut ctx = Ctx::new();
-    work(60, &mut ctx);
-    [30, 60].map(|steps| measure(|| work(steps, &mut ctx)).count_total)
+    work(steps[1], &mut ctx);
+    steps.map(|steps| measure(|| work(steps, &mut ctx)).count_total)
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn steps<P: Problem, S: Solver<P>>(problem: &P, x: &[f64], solver: &S) {
     assert_eq!(few, many, "a step");
 }
 
-fn unrolled<P: Problem, S: Unroll<P>>(problem: &P, x: &[f64], solver: &S) {
+fn unrolled<P: Problem, S: Replay<P>>(problem: &P, x: &[f64], solver: &S) {
     steps(problem, x, solver);
     let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
     // A tape of this size is one chunk.
@@ -57,6 +61,25 @@ fn unrolled<P: Problem, S: Unroll<P>>(problem: &P, x: &[f64], solver: &S) {
         measure(|| drop(taped.gradient_in(&Envelope, &Automatic, &mut ctx).unwrap())).count_total
     });
     assert_eq!(few, many, "a step of the reverse pass");
+    // Two checkpoints and a record beside z_0, or fewer of one and more of the other: either number of steps needs checkpoints,
+    // and most are taken again several times. Backtracking stalls when it is done.
+    let most = solve(300).run().unwrap().steps();
+    let steps = [most / 2, most];
+    let numbers = 3 * solver.checkpoint_len(problem) + solver.record_len(problem);
+    let checkpoints = || Checkpoints::within(danskin::ctx::bytes_of(numbers));
+    for known in [true, false] {
+        let solve = |steps| {
+            let stop = if known { Stop::steps(steps) } else { Stop::tolerance(0.0).within(steps) };
+            Solve::new(problem, solver, x).stop(stop).record(checkpoints())
+        };
+        let [few, many] = allocations_at(steps, |steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
+        assert_eq!(few, many, "a step between checkpoints");
+        let [few, many] = allocations_at(steps, |steps, ctx| {
+            let solution = solve(steps).run_in(ctx).unwrap();
+            drop(solution.gradient_in(&Envelope, &Automatic, ctx).unwrap());
+        });
+        assert_eq!(few, many, "a step taken again");
+    }
 }
 
 fn conjugate_gradient<P: Problem>(problem: &P, x: &[f64]) {

@@ -13,9 +13,13 @@ fn keeps_memo<P: Problem + ?Sized>(problem: &P) -> bool {
     problem.memo_replaces_latent() && (1..=problem.latent_len()).contains(&problem.memo_len())
 }
 
-/// Numbers of a recorded point.
+/// Numbers of a recorded point: none where second derivatives are the same at every point, so that z_T will do.
 pub(crate) fn point_len<P: Problem + ?Sized>(problem: &P) -> usize {
-    if keeps_memo(problem) { problem.memo_len() } else { problem.latent_len() }
+    match problem {
+        problem if problem.has_constant_second_derivatives() => 0,
+        problem if keeps_memo(problem) => problem.memo_len(),
+        problem => problem.latent_len(),
+    }
 }
 
 /// Takes a step, with the point before it at the front of `record`; `rest` writes what follows, once the step is taken.
@@ -33,18 +37,28 @@ where
     S: Solver<P>,
 {
     let (point, after) = record.split_at_mut(point_len(problem));
-    point.copy_from_slice(if keeps_memo(problem) { state.memo() } else { state.latent() });
+    if !problem.has_constant_second_derivatives() {
+        point.copy_from_slice(if keeps_memo(problem) { state.memo() } else { state.latent() });
+    }
     let step = solver.step(problem, x, state, ctx)?;
     rest(state, after);
     Ok(step)
 }
 
 /// The point at the front of a record, and what follows it.
-pub(crate) fn recorded_point<'a, P: Problem + ?Sized, T>(step: &Recorded<'a, P, T>) -> (Point<'a>, &'a [f64]) {
+pub(crate) fn recorded_point<'a, P, T>(step: &Recorded<'a, P, T>) -> (Point<'a>, &'a [f64])
+where
+    P: Problem + ?Sized,
+    T: State,
+{
     let (point, rest) = step.record.split_at(point_len(step.problem));
-    if keeps_memo(step.problem) {
-        (Point { z: &[], x: step.x, memo: point, grad_z: &[] }, rest)
+    let at = if step.problem.has_constant_second_derivatives() {
+        // With its memo, so that D z is not computed at every step.
+        step.state.at(step.x)
+    } else if keeps_memo(step.problem) {
+        Point { z: &[], x: step.x, memo: point, grad_z: &[] }
     } else {
-        (Point::new(point, step.x), rest)
-    }
+        Point::new(point, step.x)
+    };
+    (at, rest)
 }

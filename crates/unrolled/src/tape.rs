@@ -1,86 +1,91 @@
-//! The tape: one record a step, in chunks that are touched once.
+//! The tape: one record a step, of all steps or of the last ones.
 
-use danskin_core::ctx::{Cost, Ctx, bytes_of};
+use danskin_core::ctx::{Cost, Ctx, Phase, bytes_of};
+use danskin_core::estimator::EstimateError;
 use danskin_core::problem::Objective;
-use danskin_core::solve::Recorder;
+use danskin_core::solve::{Recorder, Solution};
 use danskin_core::solver::{SolveError, Solver, Step};
 
+use crate::records::Records;
+use crate::reverse::{Pull, Reversible};
 use crate::rule::Unroll;
 
-/// Numbers of a chunk, about: 1 MiB, so that growing copies nothing and wastes little.
-const CHUNK_LEN: usize = 1 << 17;
-
-/// Records every step of a solve, for [`Automatic`](crate::Automatic).
+/// Records the steps of a solve, for [`Automatic`](crate::Automatic): all of them, or the last K.
 ///
-/// It takes [`Unroll::record_len`] numbers a step: for gradient descent, m or n, whichever is smaller.
-#[derive(Clone, Debug, Default)]
+/// It takes [`Unroll::record_len`] numbers a step: for gradient descent m or n, whichever is smaller, and none where the second
+/// derivatives of L are constant.
+#[derive(Clone, Debug)]
 pub struct Tape {
-    chunks: Vec<Vec<f64>>,
-    record_len: usize,
-    len: usize,
+    records: Records,
+    /// Records at the most.
+    most: usize,
+    steps: usize,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self::last(usize::MAX)
+    }
 }
 
 impl Tape {
-    /// An empty tape.
+    /// An empty tape for every step.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Steps recorded.
+    /// An empty tape that keeps the records of the last `steps` steps, K. The gradient over it takes z_{T-K} for a constant:
+    ///
+    /// ```text
+    /// a_T = grad_z f(z_T, x);  for t = T-1 .. T-K: b += (dA/dx)^T a, a <- (dA/dz)^T a;  g = grad_x f(z_T, x) + b
+    /// ```
+    ///
+    /// in K passes. For K >= T that is g2, for K = 0 grad_x f, for K = 1 one-step differentiation. Of a solver that carries more
+    /// than z_t, the rest is taken for a constant too. Where the iteration has rate kappa, dz_T/dx is wrong by a share of kappa^K, and
+    /// so is what it adds to grad_x f.
+    ///
+    /// Source: Bolte, Pauwels, Vaiter, One-step differentiation of iterative algorithms, NeurIPS 2023; Shaban, Cheng, Hatch, Boots,
+    /// Truncated back-propagation for bilevel optimization, AISTATS 2019.
+    #[must_use]
+    pub fn last(steps: usize) -> Self {
+        Self { records: Records::default(), most: steps, steps: 0 }
+    }
+
+    /// Steps recorded: all that were taken, or the last K.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.steps.min(self.most)
     }
 
     /// Whether no step is recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// The record of the step from t = `index` to t + 1.
     ///
     /// # Panics
     ///
-    /// If `index` is not below [`Tape::len`].
+    /// If that step was not taken, or is not one of the last K.
     #[must_use]
     pub fn record(&self, index: usize) -> &[f64] {
-        assert!(index < self.len, "step {index} of a tape of {} steps", self.len);
-        let (chunk, range) = self.place(index);
-        &self.chunks[chunk][range]
+        let first = self.steps - self.len();
+        assert!((first..self.steps).contains(&index), "step {index} of a tape of steps {first} to {}", self.steps);
+        self.records.get(index % self.most)
     }
 
     /// Bytes recorded.
     fn bytes(&self) -> u64 {
-        bytes_of(self.len.saturating_mul(self.record_len))
-    }
-
-    fn per_chunk(&self) -> usize {
-        (CHUNK_LEN / self.record_len.max(1)).max(1)
-    }
-
-    fn new_chunk(&self) -> Result<Vec<f64>, SolveError> {
-        let len = self.per_chunk() * self.record_len;
-        let mut chunk = Vec::new();
-        chunk.try_reserve_exact(len).map_err(|_| SolveError::OutOfMemory { bytes: self.bytes() + bytes_of(len) })?;
-        Ok(chunk)
-    }
-
-    fn place(&self, index: usize) -> (usize, std::ops::Range<usize>) {
-        let first = index % self.per_chunk() * self.record_len;
-        (index / self.per_chunk(), first..first + self.record_len)
+        bytes_of(self.len().saturating_mul(self.records.each()))
     }
 }
 
 impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
     fn begin(&mut self, problem: &P, solver: &S, _: &[f64], _: &S::State, _: &mut Ctx) -> Result<(), SolveError> {
-        let record_len = solver.record_len(problem);
-        if record_len != self.record_len {
-            self.chunks.clear();
-            self.record_len = record_len;
-        }
-        self.len = 0;
+        self.records.fit(solver.record_len(problem), self.most);
+        self.steps = 0;
         Ok(())
     }
 
@@ -92,16 +97,16 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
         state: &mut <S as Solver<P>>::State,
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        let (chunk, range) = self.place(self.len);
-        if chunk == self.chunks.len() {
-            self.chunks.push(self.new_chunk()?);
-        }
-        let chunk = &mut self.chunks[chunk];
-        if chunk.len() < range.end {
-            chunk.resize(range.end, 0.0);
-        }
-        let step = solver.step_recorded(problem, x, state, &mut chunk[range], ctx)?;
-        self.len += usize::from(step == Step::Advanced);
+        let step = if self.most == 0 {
+            solver.step(problem, x, state, ctx)?
+        } else {
+            let bytes = self.bytes();
+            let record = self.records.get_mut(self.steps % self.most);
+            let record =
+                record.map_err(|more| SolveError::OutOfMemory { bytes: bytes.saturating_add(bytes_of(more)) })?;
+            solver.step_recorded(problem, x, state, record, ctx)?
+        };
+        self.steps += usize::from(step == Step::Advanced);
         Ok(step)
     }
 
@@ -110,10 +115,22 @@ impl<P: Objective + ?Sized, S: Unroll<P>> Recorder<P, S> for Tape {
     }
 }
 
+impl<P: Objective + ?Sized, S: Unroll<P>> Reversible<P, S> for Tape {
+    fn reverse(&self, _: &Solution<'_, P, S, Self>, pull: Pull<'_>, ctx: &mut Ctx) -> Result<(), EstimateError> {
+        for (done, index) in (self.steps - self.len()..self.steps).rev().enumerate() {
+            pull(index, self.record(index), ctx);
+            if ctx.tick(Phase::Reverse, done + 1, self.len()).is_break() {
+                return Err(EstimateError::Interrupted);
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use danskin_core::problem::glm::Glm;
-    use danskin_core::problem::loss::Squared;
+    use danskin_core::problem::loss::Logistic;
     use danskin_core::solve::{Solve, Stop};
     use danskin_core::solver::GradientDescent;
     use danskin_core::testing::random;
@@ -124,25 +141,39 @@ mod tests {
     fn records_are_the_iterates_whatever_the_chunks() {
         // More columns than rows: D z_t is recorded; three records a chunk.
         let (n, m) = (40_000, 40_001);
-        let problem = Glm::new(random::design(n, m, 2, 1), Squared, 0.1).unwrap();
-        let (x, solver) = (random::vector(n, 2), GradientDescent::default());
-        let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(8)).record(Tape::new()).run().unwrap();
-        assert_eq!(taped.recorder().len(), 8);
-        assert_eq!(taped.recorder().chunks.len(), 3);
+        let problem = Glm::new(random::design(n, m, 2, 1), Logistic, 0.1).unwrap();
+        let (x, solver) = (random::labels(n, 2), GradientDescent::default());
+        let solve = |t| Solve::new(&problem, &solver, &x).stop(Stop::steps(t));
+        let taped = solve(8).record(Tape::new()).run().unwrap();
+        let last = solve(8).record(Tape::last(4)).run().unwrap();
+        assert_eq!((taped.recorder().len(), last.recorder().len()), (8, 4));
+        assert_eq!((taped.recorder().records.chunks(), last.recorder().records.chunks()), (3, 2));
         let mut u = vec![0.0; problem.parameter_len()];
         let mut ctx = Ctx::new();
         for t in 0..8 {
-            let plain = Solve::new(&problem, &solver, &x).stop(Stop::steps(t)).run().unwrap();
+            let plain = solve(t).run().unwrap();
             problem.design().matrix().apply(plain.z(), &mut u, &mut ctx);
             assert_eq!(taped.recorder().record(t), u, "t = {t}");
+            if t >= 4 {
+                assert_eq!(last.recorder().record(t), u, "t = {t}");
+            }
         }
     }
 
     #[test]
     fn a_tape_is_empty_before_and_after_no_steps() {
-        let problem = Glm::new(random::design(4, 3, 2, 1), Squared, 0.1).unwrap();
-        let (x, solver) = (random::vector(4, 2), GradientDescent::default());
+        let problem = Glm::new(random::design(4, 3, 2, 1), Logistic, 0.1).unwrap();
+        let (x, solver) = (random::labels(4, 2), GradientDescent::default());
         let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(0)).record(Tape::new()).run().unwrap();
         assert!(Tape::new().is_empty() && taped.recorder().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "step 3 of a tape of steps 4 to 8")]
+    fn what_is_forgotten_cannot_be_had() {
+        let problem = Glm::new(random::design(4, 3, 2, 1), Logistic, 0.1).unwrap();
+        let (x, solver) = (random::labels(4, 2), GradientDescent::default());
+        let taped = Solve::new(&problem, &solver, &x).stop(Stop::steps(8)).record(Tape::last(4)).run().unwrap();
+        let _ = taped.recorder().record(3);
     }
 }

@@ -1,5 +1,6 @@
-//! A check of a solver's rule: for users who write their own.
+//! Checks of a solver's rule, and of its steps taken again: for users who write their own.
 
+use danskin_core::ctx::bytes_of;
 use danskin_core::outer::Linear;
 use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solution, Solve, Stop};
@@ -8,7 +9,9 @@ use danskin_core::testing::{Differences, derivative, random};
 use danskin_core::vector::{axpy, distance, dot, max_abs, norm};
 use thiserror::Error;
 
+use crate::checkpoints::Checkpoints;
 use crate::forward::{Forward, Tangents};
+use crate::replay::Replay;
 use crate::reverse::Automatic;
 use crate::rule::Unroll;
 use crate::tape::Tape;
@@ -41,6 +44,16 @@ pub enum RuleMismatch {
         difference: f64,
         /// The scale of what was compared.
         scale: f64,
+    },
+    /// Steps that are taken again from checkpoints are not those of the solve.
+    #[error(
+        "replay: in {bytes} bytes the gradient differs by {difference:e} from that over a tape, expected the same bits"
+    )]
+    Replay {
+        /// The budget.
+        bytes: u64,
+        /// Norm of the difference, NaN where there was no gradient.
+        difference: f64,
     },
     /// The solve itself failed.
     #[error(transparent)]
@@ -144,6 +157,38 @@ where
     let difference = (dot(&pulled, &dx) - pushed[0]).abs();
     if difference.is_nan() || difference > ROUNDING * steps.max(1) as f64 * scale {
         return Err(RuleMismatch::Pull { difference, scale });
+    }
+    Ok(())
+}
+
+/// Checks that `solver` takes its steps again with the same bits: the gradient over the first `steps` steps on `problem` at `x`
+/// from checkpoints, in budgets from the least to one that holds all records, against that over a tape.
+///
+/// # Errors
+///
+/// [`RuleMismatch::Replay`] at the first budget where they differ.
+///
+/// # Panics
+///
+/// If the gradient overflows.
+pub fn check_replay<P, S>(problem: &P, solver: &S, x: &[f64], steps: usize) -> Result<(), RuleMismatch>
+where
+    P: Objective + ?Sized,
+    S: Replay<P>,
+{
+    let outer = Linear(random::vector(problem.latent_len(), 2));
+    let solve = Fixed { problem, solver, initial: &vec![0.0; problem.latent_len()], steps };
+    let expected = solve.recorded(x, Tape::new())?.gradient_of(&outer, &Automatic).expect("finite").value;
+    let (checkpoint, record) = (bytes_of(solver.checkpoint_len(problem)), bytes_of(solver.record_len(problem)));
+    let (least, all) = (checkpoint + record, checkpoint + steps.max(1) as u64 * record);
+    for bytes in [least, least + checkpoint, least + record, least.midpoint(all), all] {
+        let replayed = solve.recorded(x, Checkpoints::within(bytes))?;
+        let difference = match replayed.gradient_of(&outer, &Automatic) {
+            Ok(found) if found.value == expected => continue,
+            Ok(found) => distance(&found.value, &expected),
+            Err(_) => f64::NAN,
+        };
+        return Err(RuleMismatch::Replay { bytes, difference });
     }
     Ok(())
 }

@@ -63,6 +63,12 @@ pub enum EstimateError {
         /// What was asked for.
         bytes: u64,
     },
+    /// A step that was to be taken again for its record did not come out as before.
+    #[error("step {step} (from 0) could not be taken again: what the solver saves and restores is not where it stood")]
+    NotReplayed {
+        /// t, of the step from t to t + 1.
+        step: usize,
+    },
     /// Whoever watches asked to end.
     #[error("interrupted")]
     Interrupted,
@@ -80,6 +86,7 @@ impl EstimateError {
             Self::Linear(LinearError::TooLarge { .. }) => "too-large",
             Self::Linear(LinearError::NotFinite) | Self::NotFinite { .. } => "not-finite",
             Self::OutOfMemory { .. } | Self::Linear(LinearError::OutOfMemory { .. }) => "out-of-memory",
+            Self::NotReplayed { .. } => "not-replayed",
             Self::Interrupted | Self::Linear(LinearError::Interrupted) => "interrupted",
         }
     }
@@ -90,7 +97,7 @@ impl EstimateError {
 /// `R` is what was recorded on the way to z_T; an estimator that needs a tape is one only for solutions that hold it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` gives no gradient of `{F}` for a solution recorded by `{R}`",
-    note = "unrolled estimators need a tape: `.record(Tape::new())` for `Automatic`, `.record(Tangents::..)` for `Forward`",
+    note = "unrolled estimators need a tape: `.record(Tape::new())` or `.record(Checkpoints::within(bytes))` for `Automatic`, `.record(Tangents::..)` for `Forward`",
     note = "`Analytic` is consistent for the envelope f = L alone: take `Automatic` or `Implicit` for another outer function"
 )]
 pub trait Estimator<P: ?Sized, S: Solver<P>, R, F: ?Sized = Envelope> {

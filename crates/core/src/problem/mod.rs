@@ -117,6 +117,12 @@ pub trait Problem: Objective {
         false
     }
 
+    /// Whether L_zz and L_xz are the same at every z. A step then need not be recorded to be differentiated: the products are
+    /// taken at z_T instead, and must not differ there by a bit.
+    fn has_constant_second_derivatives(&self) -> bool {
+        false
+    }
+
     /// A bound, or an estimate slightly above, of the largest eigenvalue of L_zz on the sublevel set of `at`, from which
     /// steps are chosen; `None` if none is known, infinite if it overflows.
     fn smoothness(&self, _at: Point<'_>, _ctx: &mut Ctx) -> Option<f64> {

@@ -12,6 +12,10 @@ pub trait Recorder<P: ?Sized, S: Solver<P>> {
     /// [`SolveError`] where the recorder's settings do not suit the problem.
     fn begin(&mut self, problem: &P, solver: &S, x: &[f64], state: &S::State, ctx: &mut Ctx) -> Result<(), SolveError>;
 
+    /// Told before the first step and whenever a solve goes on: it is to end after `steps` steps, counted from z_0; `None`
+    /// where a tolerance decides. It may end earlier, and go on later. A new [`Recorder::begin`] changes nothing about it.
+    fn expect(&mut self, _steps: Option<usize>) {}
+
     /// Takes step t -> t + 1, with exactly the result of [`Solver::step`].
     ///
     /// # Errors
@@ -26,7 +30,7 @@ pub trait Recorder<P: ?Sized, S: Solver<P>> {
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError>;
 
-    /// What recording cost beyond the steps themselves; its memory is what is held now.
+    /// What recording cost beyond the steps themselves; its memory is what it holds, or has held at the most.
     fn cost(&self) -> Cost;
 }
 

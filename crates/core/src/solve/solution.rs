@@ -55,6 +55,7 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
         ctx: &mut Ctx,
     ) -> Result<(), SolveError> {
         stop.check()?;
+        self.recorder.expect(stop.expected());
         let mark = ctx.mark();
         self.status = loop {
             let residual = self.state.residual();

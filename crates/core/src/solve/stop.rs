@@ -44,6 +44,11 @@ impl Stop {
         self.steps
     }
 
+    /// Steps where their number is known beforehand.
+    pub(super) fn expected(self) -> Option<usize> {
+        self.tolerance.is_none().then_some(self.steps)
+    }
+
     pub(super) fn check(self) -> Result<(), SolveError> {
         match self.tolerance {
             Some(tolerance) if tolerance.is_nan() || tolerance < 0.0 => Err(SolveError::InvalidTolerance { tolerance }),

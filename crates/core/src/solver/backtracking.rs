@@ -7,7 +7,7 @@
 //! Mathematics 16, 1966.
 
 use super::line_search::LineSearch;
-use super::{Iterate, SolveError, Solver, State, Step};
+use super::{Carry, Iterate, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::Objective;
 
@@ -39,6 +39,24 @@ pub struct Trial {
     /// The first trial of the next step.
     next: f64,
     rho: f64,
+}
+
+impl Carry for Trial {
+    fn saved_len(_: usize) -> usize {
+        2
+    }
+
+    fn save(&self, out: &mut [f64]) {
+        out.copy_from_slice(&[self.value, self.next]);
+    }
+
+    fn restore(&mut self, saved: &[f64]) {
+        (self.value, self.next) = (saved[0], saved[1]);
+    }
+
+    fn settled(&self) -> Self {
+        *self
+    }
 }
 
 impl Iterate<Trial> {

@@ -61,6 +61,14 @@ pub enum SolveError {
     /// A step's linear system has no usable solution.
     #[error(transparent)]
     Linear(#[from] LinearError),
+    /// The budget of memory is too small to record a solve in, however often its steps are taken again.
+    #[error("a budget of {budget} bytes is too small to record the solve: it takes {least} at the least")]
+    Budget {
+        /// What was given.
+        budget: u64,
+        /// z_0 and the record of one step.
+        least: u64,
+    },
     /// What is to be recorded does not fit into memory.
     #[error("{bytes} bytes to record the solve could not be allocated")]
     OutOfMemory {
@@ -75,9 +83,10 @@ impl SolveError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Length { .. } | Self::NotFinite { .. } => "invalid-vector",
-            Self::InvalidStep { .. } | Self::InvalidMomentum { .. } | Self::InvalidTolerance { .. } => {
-                "invalid-setting"
-            }
+            Self::InvalidStep { .. }
+            | Self::InvalidMomentum { .. }
+            | Self::InvalidTolerance { .. }
+            | Self::Budget { .. } => "invalid-setting",
             Self::UnknownSmoothness => "unknown-smoothness",
             Self::InfiniteSmoothness => "infinite-smoothness",
             Self::NoDescent { .. } => "no-descent",

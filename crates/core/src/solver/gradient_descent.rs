@@ -1,6 +1,6 @@
 //! z_{t+1} = z_t - rho grad_z L(z_t, x), rho fixed.
 
-use super::{Iterate, SolveError, Solver, State, Step, StepSize};
+use super::{Carry, Iterate, SolveError, Solver, State, Step, StepSize};
 use crate::ctx::Ctx;
 use crate::problem::{Point, Problem};
 use crate::vector::{axpy, dot};
@@ -33,6 +33,21 @@ impl GradientDescent {
 pub struct Pace {
     rho: f64,
     watch: Option<RiseWatch>,
+}
+
+impl Carry for Pace {
+    fn saved_len(_: usize) -> usize {
+        0
+    }
+
+    fn save(&self, _: &mut [f64]) {}
+
+    fn restore(&mut self, _: &[f64]) {}
+
+    /// Steps that were kept were found right: no watch, which would look at L at other steps than before.
+    fn settled(&self) -> Self {
+        Self { rho: self.rho, watch: None }
+    }
 }
 
 impl Iterate<Pace> {

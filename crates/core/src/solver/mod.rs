@@ -91,6 +91,69 @@ impl<C> Iterate<C> {
     }
 }
 
+/// What a solver carries beyond z_t, as numbers: for steps that are taken again from where the solver once stood.
+pub trait Carry: Sized {
+    /// Numbers that change from step to step, with z of length `latent`.
+    fn saved_len(latent: usize) -> usize;
+
+    /// Writes what changes from step to step.
+    fn save(&self, out: &mut [f64]);
+
+    /// What [`Carry::save`] wrote.
+    fn restore(&mut self, saved: &[f64]);
+
+    /// The same settings to take steps again by; what only finds out whether a step is right is left out.
+    fn settled(&self) -> Self;
+}
+
+impl Carry for () {
+    fn saved_len(_: usize) -> usize {
+        0
+    }
+
+    fn save(&self, _: &mut [f64]) {}
+
+    fn restore(&mut self, _: &[f64]) {}
+
+    fn settled(&self) -> Self {}
+}
+
+impl<C: Carry> Iterate<C> {
+    /// Numbers of a checkpoint, z of length `latent`: z_t and what the solver carries. Gradient and memo are computed again.
+    #[must_use]
+    pub fn checkpoint_len(latent: usize) -> usize {
+        latent + C::saved_len(latent)
+    }
+
+    /// Writes where the solver stands.
+    pub fn save(&self, checkpoint: &mut [f64]) {
+        let (z, carried) = checkpoint.split_at_mut(self.z.len());
+        z.copy_from_slice(&self.z);
+        self.carried.save(carried);
+    }
+
+    /// Stands where [`Iterate::save`] was called, to the bit; one pass over D.
+    pub fn restore<P: Objective + ?Sized>(&mut self, problem: &P, x: &[f64], checkpoint: &[f64], ctx: &mut Ctx) {
+        let (z, carried) = checkpoint.split_at(self.z.len());
+        self.z.copy_from_slice(z);
+        self.carried.restore(carried);
+        self.evaluate(problem, x, ctx);
+    }
+
+    /// A state of the same settings that stands nowhere before [`Iterate::restore`].
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        let zeros = |like: &[f64]| vec![0.0; like.len()];
+        Self {
+            z: zeros(&self.z),
+            grad_z: zeros(&self.grad_z),
+            memo: zeros(&self.memo),
+            residual: f64::NAN,
+            carried: self.carried.settled(),
+        }
+    }
+}
+
 impl<C: Send> State for Iterate<C> {
     fn latent(&self) -> &[f64] {
         &self.z

@@ -10,7 +10,7 @@
 //! Imaging Sciences 2, 2009; the restart by gradients, O'Donoghue and Candès, Foundations of Computational Mathematics 15,
 //! 2015.
 
-use super::{Iterate, SolveError, Solver, State, Step, StepSize};
+use super::{Carry, Iterate, SolveError, Solver, State, Step, StepSize};
 use crate::ctx::Ctx;
 use crate::problem::Problem;
 
@@ -81,6 +81,28 @@ pub struct Inertia {
     pub(super) beta: f64,
     /// s_t for Nesterov's method, z_{t-1} for the heavy ball; length m.
     pub(super) behind: Vec<f64>,
+}
+
+impl Carry for Inertia {
+    fn saved_len(latent: usize) -> usize {
+        latent + 1
+    }
+
+    fn save(&self, out: &mut [f64]) {
+        let (behind, theta) = out.split_at_mut(self.behind.len());
+        behind.copy_from_slice(&self.behind);
+        theta[0] = self.theta;
+    }
+
+    fn restore(&mut self, saved: &[f64]) {
+        let (behind, theta) = saved.split_at(self.behind.len());
+        self.behind.copy_from_slice(behind);
+        self.theta = theta[0];
+    }
+
+    fn settled(&self) -> Self {
+        Self { behind: vec![0.0; self.behind.len()], ..*self }
+    }
 }
 
 impl Iterate<Inertia> {

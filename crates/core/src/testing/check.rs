@@ -263,6 +263,19 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let sum: Vec<f64> = hess.iter().zip(&cross_t).map(|(h, c)| h + c).collect();
         compare("grad_z_tangent", "hess + cross_t", &tangent, &sum, norm(&hess) + norm(&cross_t), ROUNDING)
     }
+
+    /// That second derivatives which are said to be constant are.
+    fn constants(&mut self) -> Result<(), Mismatch> {
+        if !self.problem.has_constant_second_derivatives() {
+            return Ok(());
+        }
+        let (v, elsewhere) = (self.v.clone(), random::vector(self.z.len(), 4));
+        let points = [Point::new(self.z, self.x), Point::new(&elsewhere, self.x)];
+        let hess = points.map(|at| self.hess(at, &v));
+        compare("has_constant_second_derivatives", "hess at another z", &hess[0], &hess[1], 0.0, ROUNDING)?;
+        let cross = points.map(|at| self.cross(at, &v));
+        compare("has_constant_second_derivatives", "cross at another z", &cross[0], &cross[1], 0.0, ROUNDING)
+    }
 }
 
 /// A slope by a gradient against a difference of values.
@@ -291,7 +304,7 @@ fn accumulated(len: usize, mut call: impl FnMut(f64, &mut [f64])) -> Vec<f64> {
 }
 
 /// Checks every product of `problem` at (z, x): first and second derivatives against finite differences (to 1e-6), symmetry
-/// and adjoint identities, the combined products; every method with the memo and grad_z known, and with the memo alone
+/// and adjoint identities, the combined products; constants where they are said to be; every method with the memo and grad_z known, and with the memo alone
 /// where that is said to be enough; and what is said of the curvature against products with L_zz, at z and elsewhere.
 ///
 /// Of a term of `value` that is wrong and depends on x alone, or is linear in z, only a gradient can tell, and the gradient
@@ -331,6 +344,7 @@ pub fn check_problem_by<P: Problem + ?Sized>(
     check.first_derivatives()?;
     check.second_derivatives()?;
     check.identities()?;
+    check.constants()?;
     check.known()?;
     check.bounds()
 }

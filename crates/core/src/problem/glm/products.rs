@@ -296,6 +296,11 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
         matches!(self.wrt, Wrt::Targets | Wrt::Weights) && self.regularisation(&[]).is_quadratic()
     }
 
+    fn has_constant_second_derivatives(&self) -> bool {
+        // L_xz holds phi_u for weights and for D, which in turn holds z, and r' for log lambda.
+        self.wrt == Wrt::Targets && self.loss.is_quadratic() && self.regularisation(&[]).is_quadratic()
+    }
+
     fn smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
         let penalty = self.regularisation(at.x).largest_lambda() * self.penalty.curvature().1;
         Some(self.loss_smoothness(at, ctx)? + penalty)

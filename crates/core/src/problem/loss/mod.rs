@@ -81,6 +81,11 @@ pub trait Loss: Sync {
         0.0
     }
 
+    /// Whether phi_uu and phi_uy are constants, the same number at every (u, y).
+    fn is_quadratic(&self) -> bool {
+        false
+    }
+
     /// How phi(c u, y) goes on for c >= 1. By it a sum is known to have no minimum.
     fn recession(&self, _u: f64, _y: f64) -> Recession {
         Recession::Rises
@@ -137,6 +142,11 @@ pub trait RowLoss: Sync {
 
     /// How phi(c u, y) goes on for c >= 1.
     fn recession(&self, u: &[f64], y: &[f64]) -> Recession;
+
+    /// Whether phi_uu and phi_uy are the same at every (u, y).
+    fn is_quadratic(&self) -> bool {
+        false
+    }
 
     /// The largest rank that phi_uu can have.
     fn rank(&self) -> usize {
@@ -201,5 +211,9 @@ impl<L: Loss> RowLoss for L {
 
     fn recession(&self, u: &[f64], y: &[f64]) -> Recession {
         Loss::recession(self, u[0], y[0])
+    }
+
+    fn is_quadratic(&self) -> bool {
+        Loss::is_quadratic(self)
     }
 }

@@ -82,7 +82,7 @@ impl fmt::Display for Targets {
 /// How smooth a loss is, the smoothest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Regularity {
-    /// A quadratic function of (u, y).
+    /// A quadratic function of (u, y): [`RowLoss::is_quadratic`].
     Quadratic,
     /// Three derivatives at least, continuous.
     Smooth,
@@ -238,6 +238,21 @@ mod tests {
         }
         let names: std::collections::BTreeSet<_> = ALL.iter().map(|family| family.facts().name).collect();
         assert_eq!(names.len(), ALL.len(), "one name twice");
+    }
+
+    #[test]
+    fn a_loss_is_quadratic_in_one_way() {
+        struct Quadratic;
+        impl LossVisitor for Quadratic {
+            type Output = bool;
+            fn visit<L: NamedLoss>(self, loss: L) -> bool {
+                loss.is_quadratic()
+            }
+        }
+        for name in LossName::all() {
+            let quadratic = name.visit(3, Quadratic).unwrap();
+            assert_eq!(quadratic, name.regularity() == Regularity::Quadratic, "{name}");
+        }
     }
 
     #[test]

@@ -25,6 +25,10 @@ impl Loss for Squared {
     fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
         Some(1.0)
     }
+
+    fn is_quadratic(&self) -> bool {
+        true
+    }
 }
 
 impl NamedLoss for Squared {
