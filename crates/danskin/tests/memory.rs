@@ -189,6 +189,14 @@ fn a_solve_that_goes_on_before_a_checkpoint_is_used_loses_nothing() {
     let (again, whole) = (parts.gradient(&Automatic).unwrap(), whole.gradient(&Automatic).unwrap());
     assert!(again.cost.passes > 41 + 40 && again.cost.passes < 41 + 40 + 10, "{}", again.cost.passes);
     assert_ne!(again.value, whole.value);
+    // A solve that goes on to many more steps before its first checkpoint is as one that expected them.
+    let mut early =
+        Solve::new(&problem, &solver, &x).stop(Stop::steps(3)).record(Checkpoints::within(bytes)).run().unwrap();
+    early.resume(Stop::steps(400), &mut Ctx::new()).unwrap();
+    let schedule = Schedule::fewest(bytes as usize / 8, Sizes::of(&problem, &solver), 400).unwrap();
+    assert_eq!(early.recorder().schedule(), schedule);
+    let again = schedule.recomputed(400) + schedule.restores(400);
+    assert_eq!(early.gradient(&Automatic).unwrap().cost.passes, 400 + again);
 }
 
 /// A problem that says this of itself instead of what is so.
@@ -267,15 +275,30 @@ impl<P: Problem> Problem for Saying<P> {
     }
 }
 
-/// A problem that counts how often its value is asked for.
+/// A problem that counts how often its value is asked for, and a product without the memo.
 struct Watched<P> {
     problem: P,
     values: AtomicUsize,
+    without_memo: AtomicUsize,
+}
+
+impl<P> Watched<P> {
+    fn new(problem: P) -> Self {
+        Self { problem, values: AtomicUsize::new(0), without_memo: AtomicUsize::new(0) }
+    }
+
+    fn count(&self, at: Point<'_>) {
+        self.without_memo.fetch_add(usize::from(at.memo.is_empty()), Ordering::Relaxed);
+    }
 }
 
 impl<P: Problem> Objective for Watched<P> {
     fn dims(&self) -> (usize, usize) {
         self.problem.dims()
+    }
+
+    fn memo_len(&self) -> usize {
+        self.problem.memo_len()
     }
 
     fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
@@ -294,15 +317,21 @@ impl<P: Problem> Objective for Watched<P> {
 
 impl<P: Problem> Problem for Watched<P> {
     fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.count(at);
         self.problem.hess(at, v, out, ctx);
     }
 
     fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        self.count(at);
         self.problem.cross(at, v, scale, out, ctx);
     }
 
     fn cross_t(&self, at: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         self.problem.cross_t(at, w, out, ctx);
+    }
+
+    fn has_constant_second_derivatives(&self) -> bool {
+        self.problem.has_constant_second_derivatives()
     }
 
     fn smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
@@ -314,7 +343,7 @@ impl<P: Problem> Problem for Watched<P> {
 fn automatic_steps_that_were_kept_are_not_judged_again() {
     // At other steps than before, a rise that was not looked at might be found, and the replay go back to z_0.
     let problem = Glm::new(random::design(30, 8, 4, 1), Logistic, 0.1).unwrap();
-    let problem = Watched { problem, values: AtomicUsize::new(0) };
+    let problem = Watched::new(problem);
     let (x, solver) = (random::labels(30, 2), GradientDescent::default());
     let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(80)).record(Checkpoints::within(bytes_of(50)));
     let solution = solve.run().unwrap();
@@ -337,11 +366,16 @@ fn automatic_steps_that_are_halved_void_what_was_recorded() {
             let stop = if known { Stop::steps(50) } else { Stop::tolerance(0.0).within(50) };
             let taped = Solve::new(&problem, &solver, &x).stop(stop).record(Tape::new()).run().unwrap();
             assert!(taped.state().halvings() > 0);
-            let expected = taped.gradient(&Automatic).unwrap().value;
-            for numbers in [2 * n.max(m), 200, 400, 1000] {
+            let expected = taped.gradient(&Automatic).unwrap();
+            for numbers in [2 * n.max(m), 200, 400, 1000, 5000] {
                 let solve = Solve::new(&problem, &solver, &x).stop(stop).record(Checkpoints::within(bytes_of(numbers)));
                 let solution = solve.run().unwrap();
-                assert!(solution.gradient(&Automatic).unwrap().value == expected, "{n} x {m}, {numbers}, {known}");
+                let found = solution.gradient(&Automatic).unwrap();
+                assert!(found.value == expected.value, "{n} x {m}, {numbers}, {known}");
+                let schedule = Schedule::fewest(numbers, Sizes::of(&problem, &solver), 50).unwrap();
+                let again = schedule.recomputed(50) + schedule.restores(50);
+                let count = if known || again == 0 { 0 } else { 50 + 1 };
+                assert_eq!(found.cost.passes, expected.cost.passes + again + count, "{n} x {m}, {numbers}, {known}");
             }
         }
     }
@@ -556,6 +590,12 @@ fn quadratic_problems_take_no_tape_and_have_the_same_bits() {
     let problem = Saying { problem, has_constant_second_derivatives: true, smoothness: 1.0 };
     let wrong = check_problem(&problem, &random::vector(12, 5), &random::labels(40, 2)).unwrap_err();
     assert_eq!(wrong.product, "has_constant_second_derivatives");
+    // D z_T is known, and not computed at every step.
+    let problem = Watched::new(Glm::new(random::design(40, 12, 4, 1), Squared, 0.3).unwrap());
+    let (x, solver) = (random::vector(40, 2), GradientDescent::default());
+    let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(30)).record(Tape::new());
+    assert_eq!(solve.run().unwrap().gradient(&Automatic).unwrap().cost.second_order_products, 60);
+    assert_eq!(problem.without_memo.load(Ordering::Relaxed), 0);
     // In a budget of nothing at all.
     let problem = Glm::new(random::design(40, 12, 4, 1), Squared, 0.3).unwrap();
     let (x, solver) = (random::vector(40, 2), GradientDescent::default());
