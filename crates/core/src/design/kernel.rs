@@ -146,34 +146,33 @@ pub(super) fn prefetch<T>(slice: &[T], position: usize) {
     let _ = (slice, position);
 }
 
-/// `sum_k values_k v[indices_k]` for each v.
+/// `sum_k values_k v[indices_k]`, `v` holding K vectors entry by entry: one gather brings K numbers. Each sum has the bits of its
+/// vector alone.
 ///
 /// # Safety
 ///
-/// Every index is below the length of every vector.
+/// Every index is below the length of `v`.
 #[inline(always)]
-pub(super) unsafe fn dots<const K: usize>(
-    indices: &[impl Index],
-    values: impl Values,
-    vectors: [&[f64]; K],
-) -> [f64; K] {
+pub(super) unsafe fn dots<const K: usize>(indices: &[impl Index], values: impl Values, v: &[[f64; K]]) -> [f64; K] {
     let (groups, rest) = indices.as_chunks::<LANES>();
-    let mut sums = [[0.0; LANES]; K];
+    let mut sums = [[0.0; K]; LANES];
     for (group, values) in groups.iter().zip(values.groups()) {
-        for (sums, v) in sums.iter_mut().zip(vectors) {
-            for lane in 0..LANES {
-                // SAFETY: by the contract of this function.
-                sums[lane] += values[lane] * unsafe { v.get_unchecked(group[lane].at()) };
+        for lane in 0..LANES {
+            // SAFETY: by the contract of this function.
+            let v = unsafe { v.get_unchecked(group[lane].at()) };
+            for k in 0..K {
+                sums[lane][k] += values[lane] * v[k];
             }
         }
     }
     for (index, value) in rest.iter().zip(values.rest()) {
-        for (sums, v) in sums.iter_mut().zip(vectors) {
-            // SAFETY: by the contract of this function.
-            sums[0] += value * unsafe { v.get_unchecked(index.at()) };
+        // SAFETY: by the contract of this function.
+        let v = unsafe { v.get_unchecked(index.at()) };
+        for k in 0..K {
+            sums[0][k] += value * v[k];
         }
     }
-    sums.map(|sums| (sums[0] + sums[1]) + (sums[2] + sums[3]))
+    std::array::from_fn(|k| (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]))
 }
 
 /// `out[indices_k] += a values_k`.
@@ -217,9 +216,11 @@ mod tests {
             let narrow: Vec<f32> = (0..len).map(|k| k as f32 - 2.5).collect();
             let wide = random::vector(len, 3);
             fn each<I: Index>(indices: &[I], values: impl Values, v: &[f64], w: &[f64]) {
+                let pairs: Vec<[f64; 2]> = v.iter().zip(w).map(|(v, w)| [*v, *w]).collect();
                 // SAFETY: the indices are below 50.
-                let found = unsafe { dots(indices, values, [v, w]) };
+                let (found, alone) = unsafe { (dots(indices, values, &pairs), dots(indices, values, v.as_chunks().0)) };
                 assert_eq!(found, [dot_twin(indices, values, v), dot_twin(indices, values, w)]);
+                assert_eq!(alone, [found[0]]);
                 let (mut out, mut twin) = (v.to_vec(), v.to_vec());
                 // SAFETY: the indices are below 50.
                 unsafe { axpy(indices, values, 0.3, &mut out) };

@@ -88,6 +88,8 @@ struct Job<'a, R> {
     width: usize,
     row_width: usize,
     inputs: &'a [&'a [f64]],
+    /// Two inputs side by side, where the storage reads them so.
+    pairs: &'a [[f64; 2]],
     factors: [&'a [f64]; 2],
     link: &'a Link<'a>,
     parallel: bool,
@@ -178,11 +180,19 @@ impl Matrix<'_> {
             spare: &mut spare,
             blocks: &mut blocks,
         };
-        with_rows!(self, rows => Job { rows, width, row_width, inputs, factors, link, parallel }.run(cuts, outputs));
+        let mut pairs = ctx.take(if self.design.is_dense() || width > 1 || inputs.len() < 2 { 0 } else { 2 * m });
+        if let ([v, w], false) = (inputs, pairs.is_empty()) {
+            pairs.as_chunks_mut().0.iter_mut().zip(*v).zip(*w).for_each(|((pair, v), w)| *pair = [*v, *w]);
+        }
+        let side_by_side = pairs.as_chunks().0;
+        with_rows!(self, rows => {
+            let pairs = side_by_side;
+            Job { rows, width, row_width, inputs, pairs, factors, link, parallel }.run(cuts, outputs);
+        });
         if let Some(transpose) = gathered {
             with_compressed!(transpose.columns, columns => gather(&columns, width, &weights, &transpose.cuts, out));
         }
-        [blocks, spare, weights].into_iter().for_each(|buffer| ctx.give(buffer));
+        [pairs, blocks, spare, weights].into_iter().for_each(|buffer| ctx.give(buffer));
     }
 
     /// `out = D v`, v of length m width and out of length n width.
@@ -348,7 +358,7 @@ impl<R: Rows> Job<'_, R> {
             [v, w] if self.width == 1 => {
                 for (k, (of_v, of_w)) in dots.iter_mut().zip(more_dots).enumerate() {
                     rows.look_ahead(first + k);
-                    (*of_v, *of_w) = rows.dot2(first + k, v, w);
+                    [*of_v, *of_w] = rows.dot2(first + k, v, w, self.pairs);
                 }
             }
             _ => {

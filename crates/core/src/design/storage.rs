@@ -14,8 +14,12 @@ pub(super) trait Rows: Copy + Sync {
     fn entries_before(&self, row: usize) -> usize;
     /// `d_row . v`.
     fn dot(&self, row: usize, v: &[f64]) -> f64;
-    /// `d_row . v` and `d_row . w`, reading the row once; each with the bits of [`Rows::dot`].
-    fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64);
+    /// `d_row . v` and `d_row . w`, each with the bits of [`Rows::dot`]; `pairs` are v_j and w_j side by side, so that
+    /// one access brings both, and empty for dense rows.
+    #[inline]
+    fn dot2(&self, row: usize, v: &[f64], w: &[f64], _pairs: &[[f64; 2]]) -> [f64; 2] {
+        [self.dot(row, v), self.dot(row, w)]
+    }
     /// Asks for the entries some rows after this one, at its first visit.
     fn look_ahead(&self, _row: usize) {}
     /// `out += a d_row`.
@@ -235,13 +239,11 @@ impl<'a, I: Index, V: Values> SparseRows<'a, I, V> {
 
     #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
     #[inline(always)]
-    fn dots<const K: usize>(&self, row: usize, vectors: [&[f64]; K]) -> [f64; K] {
-        for v in vectors {
-            assert!(v.len() >= self.columns, "a vector of length m");
-        }
+    fn dots<const K: usize>(&self, row: usize, v: &[[f64; K]]) -> [f64; K] {
+        assert!(v.len() >= self.columns, "vectors of length m");
         let (indices, values) = self.row(row);
-        // SAFETY: every index is below `columns`, and no vector is shorter.
-        unsafe { kernel::dots(indices, values, vectors) }
+        // SAFETY: every index is below `columns`, and `v` is not shorter.
+        unsafe { kernel::dots(indices, values, v) }
     }
 }
 
@@ -265,14 +267,13 @@ impl<I: Index, V: Values> Rows for SparseRows<'_, I, V> {
 
     #[inline(always)]
     fn dot(&self, row: usize, v: &[f64]) -> f64 {
-        let [sum] = self.dots(row, [v]);
+        let [sum] = self.dots(row, v.as_chunks().0);
         sum
     }
 
     #[inline(always)]
-    fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64) {
-        let [of_v, of_w] = self.dots(row, [v, w]);
-        (of_v, of_w)
+    fn dot2(&self, row: usize, _v: &[f64], _w: &[f64], pairs: &[[f64; 2]]) -> [f64; 2] {
+        self.dots(row, pairs)
     }
 
     #[inline(always)]
@@ -354,11 +355,6 @@ impl Rows for DenseRows<'_> {
     #[inline]
     fn dot(&self, row: usize, v: &[f64]) -> f64 {
         vector::dot(self.row(row), v)
-    }
-
-    #[inline]
-    fn dot2(&self, row: usize, v: &[f64], w: &[f64]) -> (f64, f64) {
-        (self.dot(row, v), self.dot(row, w))
     }
 
     #[inline]
