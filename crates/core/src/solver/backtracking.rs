@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn the_scale_of_the_data_is_no_matter() {
-        for scale in [1e-12, 1e9, 1e12] {
+        for scale in [1e-12, 1e9, 1e12, 1e160] {
             let design = random::design(40, 8, 4, 1);
             let mut triplets = Vec::new();
             design.for_each_entry(|i, j, d| triplets.push((i, j, scale * d)));
             let design = Design::from_triplets(40, 8, &triplets).unwrap();
-            let problem = Glm::new(design, Logistic, scale * scale * 0.1).unwrap();
+            let problem = Glm::new(design, Logistic, (scale * scale * 0.1).min(1e299)).unwrap();
             let (x, solver) = (random::labels(40, 2), Backtracking::default());
             let stop = Stop::tolerance(1e-8).within(2000);
             let solution = Solve::new(&problem, &solver, &x).stop(stop).run().unwrap();

@@ -46,9 +46,11 @@ impl LineSearch<'_> {
         state: &mut Iterate<C>,
         ctx: &mut Ctx,
     ) -> Option<Taken> {
-        let mut start = ctx.take(state.z.len());
+        let m = state.z.len();
+        let (mut start, mut grad_z, mut step) = (ctx.take(m), ctx.take(m), ctx.take(m));
         start.copy_from_slice(&state.z);
-        let (slope, residual) = (dot(&state.grad_z, self.direction), state.residual);
+        grad_z.copy_from_slice(&state.grad_z);
+        let residual = state.residual;
         let mut s = self.first;
         let mut taken = None;
         // A step that changes nothing would be taken again and again; finding that out costs no pass.
@@ -62,17 +64,19 @@ impl LineSearch<'_> {
             if !moves(&start, s, self.direction) {
                 break;
             }
+            step.iter_mut().zip(self.direction).for_each(|(step, d)| *step = s * d);
             state.z.copy_from_slice(&start);
-            axpy(-s, self.direction, &mut state.z);
+            axpy(-1.0, &step, &mut state.z);
             state.evaluate(problem, x, ctx);
             let at = Point { z: &state.z, x, memo: &state.memo, grad_z: &state.grad_z };
             let value = problem.value(at, ctx);
-            let decrease = s * slope;
+            // Of s d, not s times that of d: <g, d> may overflow where s <g, d> does not.
+            let (decrease, decrease_after) = (dot(&grad_z, &step), dot(&state.grad_z, &step));
             let enough = if decrease > ROUNDING * self.value.abs() {
                 value <= self.value - self.sufficient * decrease
             } else {
                 state.residual <= residual * (1.0 + NORM_ROUNDING)
-                    && dot(&state.grad_z, self.direction) >= (2.0 * self.sufficient - 1.0) * slope
+                    && decrease_after >= (2.0 * self.sufficient - 1.0) * decrease
             };
             if enough {
                 taken = Some(Taken { s, value });
@@ -84,7 +88,7 @@ impl LineSearch<'_> {
             state.z.copy_from_slice(&start);
             state.evaluate(problem, x, ctx);
         }
-        ctx.give(start);
+        [step, grad_z, start].into_iter().for_each(|buffer| ctx.give(buffer));
         taken
     }
 }

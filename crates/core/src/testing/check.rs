@@ -22,7 +22,10 @@ const CONSTANT: f64 = 1e-3;
 
 /// A product that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("{product}: {against} differs by {difference:e} at a scale of {scale:e} (allowed {allowed:e} of it)")]
+#[error(
+    "{product}: {against} differs by {difference:e} at a scale of {scale:e} (allowed {allowed:e} of it){}",
+    if difference.is_nan() { "; NaN where an output in the space of x is not `out += scale * ...`" } else { "" }
+)]
 pub struct Mismatch {
     /// The product that is wrong.
     pub product: &'static str,

@@ -17,7 +17,7 @@ pub struct Huber {
 
 /// The threshold is not a positive finite number.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
-#[error("Huber threshold {delta}, expected a finite number above 0")]
+#[error("threshold {delta}, expected a finite number above 0")]
 pub struct InvalidThreshold {
     /// What was given.
     pub delta: f64,
