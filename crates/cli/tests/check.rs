@@ -46,7 +46,8 @@ fn what_cannot_be_compared_is_skipped() {
     for (flags, reason) in [
         // Separable labels without a penalty.
         ("logistic --design d.svm --lambda 0", "L falls for ever"),
-        ("ridge --design digits --lambda 1e200", "the solve diverged"),
+        // Second derivatives times gradients overflow.
+        ("ridge --design digits --lambda 1e200", "of the gradient is NaN"),
         ("pnorm:2.5 --design digits --lambda 1e-200", "L_zz has a condition number"),
     ] {
         let ran = work.run(&format!("check --problem {flags}"));
