@@ -120,6 +120,10 @@ impl Ctx {
     /// it is reused: a loop that takes and gives the same lengths allocates in its first round only.
     #[must_use]
     pub fn take(&mut self, len: usize) -> Vec<f64> {
+        if len == 0 {
+            // Not one of those kept, which would have to be filled again.
+            return Vec::new();
+        }
         let fit = self.free.iter().enumerate().filter(|(_, b)| b.capacity() >= len).min_by_key(|(_, b)| b.capacity());
         let mut buffer = match fit.map(|(i, _)| i) {
             Some(i) => self.free.swap_remove(i),
@@ -141,7 +145,9 @@ impl Ctx {
     /// Takes back a buffer lent by [`Ctx::take`], with the length it was lent with.
     pub fn give(&mut self, buffer: Vec<f64>) {
         self.release(bytes_of(buffer.len()));
-        self.free.push(buffer);
+        if buffer.capacity() > 0 {
+            self.free.push(buffer);
+        }
     }
 
     /// Counts `bytes` that are held elsewhere on behalf of this computation, a factor for instance.
@@ -244,6 +250,7 @@ mod tests {
         assert_eq!(second, [0.0; 5]);
         ctx.give(second);
         assert_eq!(ctx.take(9).len(), 9);
+        assert_eq!(ctx.take(0).capacity(), 0);
     }
 
     #[test]

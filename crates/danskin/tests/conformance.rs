@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn reverse_is_forward(n in 1usize..15, m in 1usize..15, seed in 0u64..10_000, steps in 0usize..25) {
+    fn reverse_is_forward(n in 1usize..25, m in 1usize..25, seed in 0u64..10_000, steps in 0usize..40) {
         let design = random::design(n, m, 4, seed);
         for case in (Table { design: &design, lambda: 0.1, size: 1.0, seed }).cases() {
             CheckModes { case: &case, steps }.for_each_by_default()?;
