@@ -6,6 +6,7 @@ pub mod compare;
 mod fit;
 mod plot;
 pub mod report;
+pub mod resident;
 pub mod table;
 pub mod trajectory;
 

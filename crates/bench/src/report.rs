@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::choice::EstimatorKind;
 use crate::compare::{Comparison, Measure, Row};
+use crate::resident::Resident;
 use crate::trajectory::Snapshot;
 
 /// The version of the layout.
@@ -181,12 +182,13 @@ pub struct GradientReport {
     grad_z_norm: f64,
     cost: CostReport,
     estimators: BTreeMap<&'static str, EstimateReport>,
+    resident: Option<Resident>,
 }
 
 impl GradientReport {
-    /// Of one snapshot.
+    /// Of one snapshot, and the memory of the process while it was taken.
     #[must_use]
-    pub fn new(instance: Instance, snapshot: &Snapshot) -> Self {
+    pub fn new(instance: Instance, snapshot: &Snapshot, resident: Option<Resident>) -> Self {
         let report =
             |(kind, gradient): &(EstimatorKind, _)| (kind.name(), EstimateReport::new(snapshot, *kind, gradient));
         Self {
@@ -200,6 +202,7 @@ impl GradientReport {
             grad_z_norm: snapshot.residual,
             cost: snapshot.cost.into(),
             estimators: snapshot.estimates.iter().map(report).collect(),
+            resident,
         }
     }
 }

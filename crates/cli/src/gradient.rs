@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use danskin::prelude::{SolveError, Status, Stop};
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
+use danskin_bench::resident::Watch;
 use danskin_bench::trajectory::trajectory;
 use danskin_data::write_vector;
 
@@ -25,7 +26,9 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         None => Stop::steps(args.iterations),
     };
     let initial = input.initial.as_deref();
+    let watch = Watch::start();
     let found = trajectory(input.problem.as_ref(), &input.x, initial, &choices, &[stop], &mut ctx);
+    let resident = watch.end();
     drop(ctx);
     progress::check_interrupt()?;
     let snapshot = match found {
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     } else {
         folder.write("z.npy", |out| write_vector(out, &snapshot.z))?;
     }
-    folder.write_report(&GradientReport::new(input.instance, &snapshot))?;
+    folder.write_report(&GradientReport::new(input.instance, &snapshot, resident))?;
     if !quiet {
         print(&format!(
             "{} after {} steps{}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
