@@ -8,6 +8,7 @@ mod gram;
 mod kernel;
 mod matrix;
 mod pass;
+mod plan;
 pub(crate) mod spectrum;
 mod storage;
 
@@ -16,8 +17,10 @@ use thiserror::Error;
 
 pub use matrix::Matrix;
 use matrix::{Transpose, with_rows};
-pub use pass::{BLOCK_ROWS, Block, EntryOutput, Link, Pass};
-use storage::{Compressed, Rows, Storage, with_compressed};
+pub use pass::{Block, EntryOutput, Link, Pass};
+pub use plan::BLOCK_ROWS;
+use plan::Order;
+use storage::{Compressed, DenseRows, Rows, Storage, with_compressed};
 
 /// Why a matrix is not a design.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -93,6 +96,7 @@ pub struct Design {
     storage: Storage,
     /// Row boundaries that cut the work; a function of the shape and pattern of D alone.
     cuts: Vec<usize>,
+    order: Order,
     /// The transpose, where sums down the columns are faster by it.
     transpose: Option<Transpose>,
 }
@@ -212,19 +216,26 @@ impl Design {
     }
 
     fn new(storage: Storage) -> Self {
+        let (cuts, order) = match &storage {
+            Storage::Sparse(compressed) => {
+                with_compressed!(compressed, rows => (plan::cut(&rows, compressed.columns), Order::of(&rows)))
+            }
+            Storage::Dense { rows, columns, values } => {
+                let rows = DenseRows { rows: *rows, columns: *columns, values };
+                (plan::cut(&rows, *columns), Order::of(&rows))
+            }
+        };
         let transpose = match &storage {
-            Storage::Sparse(compressed) if pass::gathers(compressed) => {
+            Storage::Sparse(compressed) if plan::gathers(compressed, &order) => {
                 compressed.transposed().map(|columns| Transpose {
-                    cuts: with_compressed!(columns, rows => pass::cut(&rows, 0)),
-                    row_cuts: with_compressed!(compressed, rows => pass::cut(&rows, 0)),
+                    cuts: with_compressed!(columns, rows => plan::cut(&rows, 0)),
+                    row_cuts: with_compressed!(compressed, rows => plan::cut(&rows, 0)),
                     columns,
                 })
             }
             _ => None,
         };
-        let mut design = Self { storage, cuts: Vec::new(), transpose };
-        design.cuts = with_rows!(design.matrix(), rows => pass::cut(&rows, design.columns()));
-        design
+        Self { storage, cuts, order, transpose }
     }
 
     /// Number of rows, n.

@@ -3,7 +3,7 @@
 //! There are two forms. *Fused*, the entries are read once: each row adds to `out` while it is in cache. *Gathered*, the weights of
 //! all rows are kept, and `out` is summed column by column over a stored D^T. A scattered addition costs about twice a
 //! gathered one; a second read costs its bytes. Which form a design takes is decided once, by its shape and its values
-//! ([`gathers`]).
+//! (the module `plan`).
 //!
 //! Vectors may be of a width: `width` numbers for each row or column, one after another, as of an n x width or m x width
 //! matrix kept row by row.
@@ -13,22 +13,10 @@
 //! thread count.
 
 use super::matrix::{Matrix, with_rows};
-use super::storage::{Compressed, Rows, with_compressed};
+use super::plan::Order;
+use super::storage::{Rows, with_compressed};
 use crate::ctx::Ctx;
 
-/// Rows that a [`Block`] holds at the most: few enough that their entries are still in cache for the second visit.
-pub const BLOCK_ROWS: usize = 32;
-
-/// Pieces at the most; enough to feed 16 threads.
-const MAX_PIECES: usize = 16;
-/// Entries below which a piece is not worth a task.
-const MIN_PIECE_ENTRIES: usize = 8192;
-/// Entries of a piece per column: below it, clearing and adding the piece's own accumulator costs too much.
-const MIN_ENTRIES_PER_COLUMN: usize = 4;
-/// Entries a column from which D^T w is gathered where values are narrow: a column costs a branch foretold wrongly. On two threads
-/// of an EPYC of family 25, gathered instead of fused, grad_z took 0.64 ns an entry instead of 0.81 at 3700 entries a column, 1.15
-/// instead of 1.55 at 1900, and 1.21 instead of 1.08 at 20; with values in f64 a second read of them never paid.
-const GATHER_ENTRIES_PER_COLUMN: usize = 64;
 /// Numbers a row that a block holds: two dots, a weight, two entry weights.
 const BLOCK_VECTORS: usize = 5;
 
@@ -91,6 +79,7 @@ struct Job<'a, R> {
     /// Two inputs side by side, where the storage reads them so.
     pairs: &'a [[f64; 2]],
     factors: [&'a [f64]; 2],
+    order: &'a Order,
     link: &'a Link<'a>,
     parallel: bool,
 }
@@ -106,31 +95,6 @@ struct Outputs<'a> {
     spare: &'a mut [f64],
     /// The numbers of a block for each piece.
     blocks: &'a mut [f64],
-}
-
-/// Whether D^T is stored as well, and D^T w is summed column by column instead of row by row.
-pub(super) fn gathers(design: &Compressed) -> bool {
-    design.is_narrow() && design.entries() >= GATHER_ENTRIES_PER_COLUMN * design.columns
-}
-
-/// Row boundaries of the pieces, first 0 and last n, for accumulators of length `columns`.
-pub(super) fn cut<R: Rows>(rows: &R, columns: usize) -> Vec<usize> {
-    let entries = rows.entries();
-    let per_piece = MIN_PIECE_ENTRIES.max(MIN_ENTRIES_PER_COLUMN * columns);
-    // A power of two, so that as many threads have as much to do.
-    let pieces = (entries / per_piece).clamp(1, MAX_PIECES).next_power_of_two();
-    let mut cuts = vec![0];
-    for piece in 1..pieces {
-        let target = entries / pieces * piece;
-        let (mut low, mut high) = (cuts[piece - 1], rows.rows());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if rows.entries_before(middle) < target { low = middle + 1 } else { high = middle }
-        }
-        cuts.push(low);
-    }
-    cuts.push(rows.rows());
-    cuts
 }
 
 impl Matrix<'_> {
@@ -170,7 +134,7 @@ impl Matrix<'_> {
         let pieces = cuts.len() - 1;
         let mut weights = ctx.take(if gathered.is_some() { self.rows() * width } else { 0 });
         let mut spare = ctx.take((pieces - 1) * scattered.len());
-        let mut blocks = ctx.take(pieces * BLOCK_VECTORS * BLOCK_ROWS * width);
+        let mut blocks = ctx.take(pieces * BLOCK_VECTORS * self.design.order.rows_at_most() * width);
         let parallel = pieces > 1 && rayon::current_num_threads() > 1;
         let outputs = Outputs {
             row_output,
@@ -187,7 +151,8 @@ impl Matrix<'_> {
         let side_by_side = pairs.as_chunks().0;
         with_rows!(self, rows => {
             let pairs = side_by_side;
-            Job { rows, width, row_width, inputs, pairs, factors, link, parallel }.run(cuts, outputs);
+            let order = &self.design.order;
+            Job { rows, width, row_width, inputs, pairs, factors, order, link, parallel }.run(cuts, outputs);
         });
         if let Some(transpose) = gathered {
             with_compressed!(transpose.columns, columns => gather(&columns, width, &weights, &transpose.cuts, out));
@@ -310,11 +275,13 @@ impl<R: Rows> Job<'_, R> {
     fn piece(&self, start: usize, end: usize, outputs: Outputs<'_>) {
         let Outputs { row_output, weights: kept, out, entries, blocks, .. } = outputs;
         let width = self.width;
-        let mut parts = blocks.chunks_exact_mut(BLOCK_ROWS * width);
+        let mut parts = blocks.chunks_exact_mut(self.order.rows_at_most() * width);
         let [dots, more_dots, weights, a, b] = std::array::from_fn(|_| parts.next().expect("five vectors a block"));
         out.fill(0.0);
-        for first in (start..end).step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(end - first);
+        let mut first = start;
+        while first < end {
+            let next = self.order.block_end(first, end);
+            let rows = next - first;
             let len = rows * width;
             let weights =
                 if kept.is_empty() { &mut weights[..len] } else { &mut kept[(first - start) * width..][..len] };
@@ -341,6 +308,7 @@ impl<R: Rows> Job<'_, R> {
                     }
                 }
             }
+            first = next;
         }
     }
 
@@ -349,18 +317,34 @@ impl<R: Rows> Job<'_, R> {
         // A copy: through a reference, what it points to would be read again after each number written.
         let rows = self.rows;
         match *self.inputs {
-            [v] if self.width == 1 => {
-                for (k, dot) in dots.iter_mut().enumerate() {
-                    rows.look_ahead(first + k);
-                    *dot = rows.dot(first + k, v);
+            [v] if self.width == 1 => match self.order.of_block(first, dots.len()) {
+                None => {
+                    for (k, dot) in dots.iter_mut().enumerate() {
+                        rows.look_ahead(first + k);
+                        *dot = rows.dot(first + k, v);
+                    }
                 }
-            }
-            [v, w] if self.width == 1 => {
-                for (k, (of_v, of_w)) in dots.iter_mut().zip(more_dots).enumerate() {
-                    rows.look_ahead(first + k);
-                    [*of_v, *of_w] = rows.dot2(first + k, v, w, self.pairs);
+                Some(order) => {
+                    for k in order.iter().copied().map(usize::from) {
+                        rows.look_ahead(first + k);
+                        dots[k] = rows.dot(first + k, v);
+                    }
                 }
-            }
+            },
+            [v, w] if self.width == 1 => match self.order.of_block(first, dots.len()) {
+                None => {
+                    for (k, (of_v, of_w)) in dots.iter_mut().zip(more_dots).enumerate() {
+                        rows.look_ahead(first + k);
+                        [*of_v, *of_w] = rows.dot2(first + k, v, w, self.pairs);
+                    }
+                }
+                Some(order) => {
+                    for k in order.iter().copied().map(usize::from) {
+                        rows.look_ahead(first + k);
+                        [dots[k], more_dots[k]] = rows.dot2(first + k, v, w, self.pairs);
+                    }
+                }
+            },
             _ => {
                 for (v, dots) in self.inputs.iter().zip([dots, more_dots]) {
                     for (k, dots) in dots.chunks_exact_mut(self.width).enumerate() {
@@ -438,13 +422,27 @@ mod tests {
     }
 
     /// Indices of 1, 2 and 4 bytes, values of 8, 4 and none, fused and gathered.
+    /// Rows of 0 to `longest` - 1 entries.
+    fn varied(n: usize, m: usize, longest: usize) -> Design {
+        let row = |i: usize| {
+            (0..(i * 7919) % longest).map(move |k| (i, (31 * i + 2 * k) % m, 0.1 * ((i + k) % 7 + 1) as f64))
+        };
+        Design::from_triplets(n, m, &(0..n).flat_map(row).collect::<Vec<_>>()).unwrap()
+    }
+
     fn storages() -> Vec<(Design, bool)> {
         let mut designs = Vec::new();
         for (n, m, per_row) in [(3000, 200, 9), (3000, 700, 30), (20_000, 70_000, 30)] {
-            let (plain, gathered) = (random::design(n, m, per_row, 20), m < 1000);
-            designs.push((changed(&plain, |d| f64::from(d as f32)), gathered));
-            designs.push((changed(&plain, |_| 1.0), gathered));
+            let (plain, short) = (random::design(n, m, per_row, 20), per_row == 9);
+            designs.push((changed(&plain, |d| f64::from(d as f32)), false));
+            designs.push((changed(&plain, |_| 1.0), short));
             designs.push((plain, false));
+        }
+        // Rows of many lengths, up to 15 and up to 40.
+        for (n, m, longest) in [(5000, 100, 16), (5000, 3000, 41)] {
+            let plain = varied(n, m, longest);
+            designs.push((changed(&plain, |_| 1.0), m == 100));
+            designs.push((plain, m == 100));
         }
         // Rows of D^T named by 4 bytes, and 1.
         designs.push((changed(&random::design(70_000, 40, 2, 20), |_| 1.0), true));
@@ -457,7 +455,7 @@ mod tests {
     #[test]
     fn every_storage_and_form_agrees_with_the_definition() {
         for (design, gathered) in storages() {
-            assert_eq!(design.transpose.is_some(), gathered);
+            assert_eq!(design.transpose.is_some(), gathered, "{} x {}", design.rows(), design.columns());
             let (n, m) = (design.rows(), design.columns());
             let (v, w, mut ctx) = (random::vector(m, 21), random::vector(n, 22), Ctx::new());
             let (dv, dtw) = naive(&design, &v, &w);
@@ -544,10 +542,12 @@ mod tests {
             for c in 0..width {
                 matrix.apply(&column(&v, c), &mut one_dv, &mut ctx);
                 matrix.apply_transpose(&column(&w, c), &mut one_dtw, &mut ctx);
-                // Dots of at most m products below 1, summed in another order, n times.
-                let difference = crate::vector::distance(&column(&dv, c), &one_dv);
-                assert!(difference <= f64::EPSILON * (m * n) as f64, "{difference:e}");
-                assert_eq!(column(&dtw, c), one_dtw);
+                // Dots of at most m products below 1, summed in another order, n times; or of n, m times, where D^T w is gathered.
+                for (wide, one) in [(column(&dv, c), &one_dv), (column(&dtw, c), &one_dtw)] {
+                    let difference = crate::vector::distance(&wide, one);
+                    assert!(difference <= f64::EPSILON * (m * n) as f64, "{difference:e}");
+                }
+                assert!(column(&dtw, c) == one_dtw || design.transpose.is_some());
             }
         }
     }
