@@ -43,20 +43,3 @@ fn status(field: &str) -> Option<u64> {
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     Some(kibibytes * 1024)
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peak_is_seen_and_a_later_watch_starts_anew() {
-        const BYTES: usize = 64 << 20;
-        let watch = Watch::start();
-        // Ones, as pages of zeros need not be there.
-        drop(std::hint::black_box(vec![1_u8; BYTES]));
-        let used = watch.end().expect("Linux tells");
-        assert!(used.peak_bytes >= used.before_bytes + BYTES as u64, "{used:?}");
-        let later = Watch::start().end().expect("Linux tells");
-        assert!(later.peak_bytes < used.peak_bytes, "{later:?}");
-    }
-}
