@@ -7,6 +7,7 @@ mod fit;
 mod plot;
 pub mod report;
 pub mod resident;
+pub mod rounding;
 pub mod table;
 pub mod trajectory;
 

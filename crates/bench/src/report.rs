@@ -4,6 +4,7 @@
 //! become null.
 
 use danskin::ctx::Cost;
+use danskin::design::Rounding;
 use danskin::estimator::EstimateError;
 use danskin::linear::{LinearSolve, LinearStatus};
 use danskin::prelude::{Gradient, SolveError};
@@ -106,14 +107,14 @@ pub fn message<T>(result: &Result<T, EstimateError>, linear: Option<LinearSolve>
 }
 
 impl EstimateReport {
-    fn new(snapshot: &Snapshot, kind: EstimatorKind, result: &Result<Gradient, EstimateError>) -> Self {
+    fn new(result: &Result<Gradient, EstimateError>, cost: Option<Cost>) -> Self {
         let gradient = result.as_ref().ok();
         let linear = gradient.and_then(|gradient| gradient.linear);
         Self {
             status: status(result, linear),
             message: message(result, linear),
             norm: gradient.map(|gradient| norm(&gradient.value)),
-            cost: gradient.map(|gradient| snapshot.own_cost(kind, gradient.cost).into()),
+            cost: cost.map(Into::into),
             linear: linear.map(Into::into),
         }
     }
@@ -182,6 +183,7 @@ pub struct GradientReport {
     grad_z_norm: f64,
     cost: CostReport,
     estimators: BTreeMap<&'static str, EstimateReport>,
+    rounding: Option<RoundingReport>,
     resident: Option<Resident>,
 }
 
@@ -189,8 +191,10 @@ impl GradientReport {
     /// Of one snapshot, and the memory of the process while it was taken.
     #[must_use]
     pub fn new(instance: Instance, snapshot: &Snapshot, resident: Option<Resident>) -> Self {
-        let report =
-            |(kind, gradient): &(EstimatorKind, _)| (kind.name(), EstimateReport::new(snapshot, *kind, gradient));
+        let report = |(kind, gradient): &(EstimatorKind, Result<Gradient, EstimateError>)| {
+            let cost = gradient.as_ref().ok().map(|gradient| snapshot.own_cost(*kind, gradient.cost));
+            (kind.name(), EstimateReport::new(gradient, cost))
+        };
         Self {
             schema: SCHEMA,
             instance,
@@ -202,9 +206,32 @@ impl GradientReport {
             grad_z_norm: snapshot.residual,
             cost: snapshot.cost.into(),
             estimators: snapshot.estimates.iter().map(report).collect(),
+            rounding: None,
             resident,
         }
     }
+
+    /// With what rounding did to the values of D, and what that changes in the gradient; `None` where z_T diverged.
+    #[must_use]
+    pub fn rounded(self, rounding: Rounding, effect: Option<&Result<Gradient, EstimateError>>) -> Self {
+        let report = |effect: &Result<Gradient, EstimateError>| {
+            EstimateReport::new(effect, effect.as_ref().ok().map(|gradient| gradient.cost))
+        };
+        let rounding = RoundingReport {
+            changed_values: rounding.changed,
+            largest_relative_change: rounding.largest,
+            effect: effect.map(report),
+        };
+        Self { rounding: Some(rounding), ..self }
+    }
+}
+
+/// A [`Rounding`], and its effect on the gradient.
+#[derive(Clone, Debug, Serialize)]
+struct RoundingReport {
+    changed_values: usize,
+    largest_relative_change: f64,
+    effect: Option<EstimateReport>,
 }
 
 /// `report.json` of a `danskin gradient` that came to nothing.

@@ -235,6 +235,10 @@ pub(crate) struct GradientArgs {
     pub(crate) condition: Option<f64>,
     #[command(flatten)]
     pub(crate) inputs: ProblemArgs,
+    /// How the values of D are stored: f64, or f32, to which they are rounded. Where that takes fewer bytes it is faster, and
+    /// report.json tells what it changes in the gradient. Values that f32 holds exactly are stored so in any case.
+    #[arg(long, value_name = "TYPE", default_value = "f64")]
+    pub(crate) values: Values,
     /// Steps T; with --tolerance, at the most.
     #[arg(long, value_name = "T")]
     pub(crate) iterations: usize,
@@ -243,6 +247,13 @@ pub(crate) struct GradientArgs {
     /// Folder for z.npy, one .npy a gradient, and report.json; made if missing, files of these names are replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+}
+
+/// `--values`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Values {
+    F64,
+    F32,
 }
 
 /// How large the penalty is, where that need not be said.

@@ -14,7 +14,7 @@ use danskin::testing::{
 use danskin::vector::{max_abs, norm};
 use danskin_bench::choice::{AnyProblem, Choices};
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, Values};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Input, Penalty};
 use crate::output::print;
@@ -30,13 +30,14 @@ const SEARCH: Duration = Duration::from_secs(30);
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let penalty = Penalty::chosen(args.penalty.lambda, args.penalty.condition, &args.inputs);
     let mut ctx = Ctx::new();
-    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &Choices::default(), &mut ctx)?;
+    let choices = Choices::default();
+    let input = input::read(args.problem, &args.design, penalty, Values::F64, &args.inputs, &choices, &mut ctx)?;
     progress::stop_watching_for_interrupts();
     let smooth = args.problem.regularity() <= Regularity::Smooth;
     let differences = if smooth { Differences::SMOOTH } else { Differences::KINKS };
     let allowed = args.allowed.unwrap_or(differences.allowed);
     let differences = Differences { allowed, ..differences };
-    let Input { problem, x, initial, instance } = &input;
+    let Input { problem, x, initial, instance, .. } = &input;
     print(&format!(
         "{} on {}: {} rows, {} columns, {}, x: {} ({} numbers); {allowed:e} allowed against finite differences\n",
         instance.problem,

@@ -11,7 +11,7 @@ use danskin_bench::choice::SolverKind;
 use danskin_bench::compare::{CompareError, Comparison, Law, Settings, compare};
 use danskin_bench::report::{self, CompareReport, Instance};
 
-use crate::args::{CompareArgs, PenaltyName};
+use crate::args::{CompareArgs, PenaltyName, Values};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Penalty};
 use crate::output::{Folder, REPORT, print};
@@ -20,7 +20,7 @@ use crate::progress;
 pub(crate) fn run(args: &CompareArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
     let penalty = Penalty::chosen(args.penalty.lambda, args.penalty.condition, &args.inputs);
-    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
+    let input = input::read(args.problem, &args.design, penalty, Values::F64, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 
     // L_xz of a quadratic loss is constant for targets alone.

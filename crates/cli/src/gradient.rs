@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use danskin::prelude::{SolveError, Status, Stop};
+use danskin::vector::norm;
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
 use danskin_bench::resident::Watch;
+use danskin_bench::rounding;
 use danskin_bench::trajectory::trajectory;
 use danskin_data::write_vector;
 
@@ -18,7 +20,7 @@ use crate::progress;
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
-    let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
+    let input = input::read(args.problem, &args.design, penalty, args.values, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
 
     let stop = match args.method.tolerance {
@@ -29,13 +31,24 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     let watch = Watch::start();
     let found = trajectory(input.problem.as_ref(), &input.x, initial, &choices, &[stop], &mut ctx);
     let resident = watch.end();
-    drop(ctx);
     progress::check_interrupt()?;
     let snapshot = match found {
         // One stop gives one snapshot.
         Ok(mut snapshots) => snapshots.remove(0),
         Err(error) => return Err(nothing(&folder, input.instance, &choices.estimators, error)),
     };
+
+    let mut report = GradientReport::new(input.instance, &snapshot, resident);
+    let mut effect = None;
+    if let Some((exact, found)) = &input.exact {
+        if snapshot.status != Status::Diverged {
+            let problem = input.problem.as_ref();
+            effect = Some(rounding::effect(problem, exact.as_ref(), &input.x, &snapshot.z, &mut ctx));
+        }
+        report = report.rounded(*found, effect.as_ref());
+        progress::check_interrupt()?;
+    }
+    drop(ctx);
 
     let mut failed = snapshot.status == Status::Diverged;
     for (kind, gradient) in &snapshot.estimates {
@@ -55,7 +68,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     } else {
         folder.write("z.npy", |out| write_vector(out, &snapshot.z))?;
     }
-    folder.write_report(&GradientReport::new(input.instance, &snapshot, resident))?;
+    folder.write_report(&report)?;
     if !quiet {
         print(&format!(
             "{} after {} steps{}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
@@ -66,6 +79,16 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
             snapshot.residual,
             args.output.display()
         ))?;
+        match effect {
+            Some(Ok(effect)) => {
+                print(&format!(
+                    "rounding D to f32 changes grad l by {:.1e} in norm, to first order\n",
+                    norm(&effect.value)
+                ))?;
+            }
+            Some(Err(error)) => warn(&format!("what rounding D changes in the gradient: {error}")),
+            None => {}
+        }
     }
     Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
 }

@@ -1,19 +1,20 @@
 //! From the command line to a problem: files are read and checked before any work.
 
+use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use danskin::ctx::Ctx;
-use danskin::design::Design;
+use danskin::design::{Design, Rounding};
 use danskin::prelude::{
-    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets,
+    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets, Wrt,
 };
 use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, Kept, LinearMethod, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
-use crate::args::{PenaltyName, ProblemArgs, ReadArgs};
+use crate::args::{PenaltyName, ProblemArgs, ReadArgs, Values};
 use crate::failure::Failure;
 use crate::progress::{self, check_interrupt};
 
@@ -46,6 +47,8 @@ pub(crate) struct Input {
     pub(crate) x: Vec<f64>,
     pub(crate) initial: Option<Vec<f64>>,
     pub(crate) instance: Instance,
+    /// The problem with the values of D as they were read, where those of `problem` are rounded.
+    pub(crate) exact: Option<(Box<AnyProblem>, Rounding)>,
 }
 
 /// A shipped set by its name, else a file here or in the cache, else a registered set.
@@ -91,11 +94,12 @@ pub(crate) fn read(
     name: LossName,
     design: &Path,
     penalty: Penalty,
+    values: Values,
     args: &ProblemArgs,
     choices: &Choices,
     ctx: &mut Ctx,
 ) -> Result<Input, Failure> {
-    let input = read_and_check(name, design, penalty, args, choices, ctx);
+    let input = read_and_check(name, design, penalty, values, args, choices, ctx);
     check_interrupt()?;
     input.map_err(Failure::Input)
 }
@@ -104,10 +108,15 @@ fn read_and_check(
     name: LossName,
     path: &Path,
     penalty: Penalty,
+    values: Values,
     args: &ProblemArgs,
     choices: &Choices,
     ctx: &mut Ctx,
 ) -> anyhow::Result<Input> {
+    ensure!(
+        values == Values::F64 || args.wrt != Wrt::Design,
+        "--values f32 does not go with --wrt design: x are the values of D, in f64"
+    );
     let Dataset { design, labels } = read_design(path, &args.reading)?;
     progress::watch_for_interrupts();
     check_memory(&design, 1, choices)?;
@@ -127,7 +136,14 @@ fn read_and_check(
     );
     let design = Arc::new(design);
     let parts = Parts { design: Arc::clone(&design), y, start: initial.clone(), penalty, args };
-    let Built { problem, x, lambda } = name.visit(width, Build { parts, ctx })??;
+    let mut exact = None;
+    let Built { mut problem, x, lambda } = name.visit(width, Build { parts: parts.clone(), ctx })??;
+    if values == Values::F32 {
+        let (rounded, rounding) = design.rounded().with_context(|| format!("--values f32: {}", path.display()))?;
+        let parts = Parts { design: Arc::new(rounded), penalty: Penalty::Lambda(lambda), ..parts };
+        let as_read = replace(&mut problem, name.visit(width, Build { parts, ctx })??.problem);
+        exact = Some((as_read, rounding));
+    }
     let instance = Instance {
         problem: name.to_string(),
         design: path.display().to_string(),
@@ -152,7 +168,7 @@ fn read_and_check(
             _ => None,
         },
     };
-    Ok(Input { problem, x, initial, instance })
+    Ok(Input { problem, x, initial, instance, exact })
 }
 
 /// Vectors of length m and n, times the classes, that a solve, its gradients and their scratch hold, about.
@@ -176,6 +192,7 @@ fn check_memory(design: &Design, width: usize, choices: &Choices) -> anyhow::Res
 }
 
 /// What a problem is made of besides its loss.
+#[derive(Clone)]
 struct Parts<'a> {
     design: Arc<Design>,
     y: Vec<f64>,

@@ -42,6 +42,24 @@ fn everything_is_written_and_right() {
 }
 
 #[test]
+fn the_effect_of_rounding_is_the_difference_of_the_gradients() {
+    let work = Workplace::new();
+    work.write("thirds.svm", "1 1:0.3333333333 2:0.7\n-1 2:-1.1\n1 1:0.9 2:0.2\n");
+    let base = "gradient --problem logistic --design thirds.svm --lambda 0.1 --iterations 2000 --estimator implicit";
+    for values in ["f64", "f32"] {
+        assert_eq!(work.run(&format!("{base} --values {values} --output {values}")).code, 0);
+    }
+    let [exact, rounded] = ["f64", "f32"].map(|values| work.vector(&format!("{values}/implicit.npy")));
+    assert_eq!(work.report("f64")["rounding"], Value::Null);
+    let rounding = &work.report("f32")["rounding"];
+    assert_eq!(rounding["changed_values"], 5);
+    let difference = exact.iter().zip(&rounded).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    let effect = rounding["effect"]["norm"].as_f64().unwrap();
+    // The linear system of the effect is solved to 1e-3; the gradients differ by about 1e-8, known to 1e-15.
+    assert!(difference > 0.0 && (effect / difference - 1.0).abs() < 2e-3, "{effect:e} {difference:e}");
+}
+
+#[test]
 fn forward_mode_and_every_linear_solver_agree() {
     let work = Workplace::new();
     let base = "gradient --problem logistic --design d.svm --lambda 0.5 --iterations 7";

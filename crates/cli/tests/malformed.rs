@@ -36,6 +36,7 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
     work.write("short.txt", "1 2").write("nan.txt", "1 nan 3").write("zero.svm", "1 1:0\n");
     work.write("minus.txt", "1 -2 3").write("gap.txt", "1 1").write("below.txt", "0 -1").write("half.txt", "0 0.5");
     work.write("groups.txt", "0 1").write("zeros.txt", "1 0 2");
+    work.write("beyond.svm", "1 2:0.5\n1 1:-1e39\n-1 2:1\n");
     work.write("d.npy", npy("'<f8'", "(3, 2)", &f8(&[1.0; 6])));
     fs::create_dir(work.path("folder.svm")).unwrap();
     let good = "--problem ridge --design d.svm --lambda 1 --iterations 3 --output out";
@@ -88,6 +89,9 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
         (with("--memory 99999999TiB"), "64MiB"),
         (replaced("--problem", "pnorm:3 --memory 31"), "32 at the least"),
         (with("--memory 1GiB --last 3"), "--last"),
+        (with("--values f16"), "f64, f32"),
+        (with("--values f32 --wrt design"), "--wrt design"),
+        (replaced("--design", "beyond.svm --values f32"), "row 1, column 0 (indices from 0) is -1e39"),
         (with("--memory 1GiB --mode forward"), "--mode forward"),
         (with("--memory 1GiB --solver lbfgs"), "automatic"),
         (with("--memory 1GiB --solver newton --estimator analytic"), "--memory"),

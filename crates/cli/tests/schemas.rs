@@ -104,6 +104,8 @@ fn every_end_of_a_gradient() {
             ("--design d.svm --iterations 5 --mode forward", 0, "/estimators/automatic/status", json!("ok")),
             ("--design d.svm --iterations 5 --memory 64MiB", 0, "/memory", json!(64 << 20)),
             ("--design d.svm --iterations 5 --last 3", 0, "/last", json!(3)),
+            ("--design d.svm --iterations 5 --values f32", 0, "/rounding/effect/norm", json!(0.0)),
+            ("--design three.svm --iterations 5 --values f32", 0, "/rounding/changed_values", json!(6)),
             (
                 "--design d.svm --iterations 5 --estimator implicit",
                 0,
@@ -166,6 +168,18 @@ fn every_end_of_a_gradient() {
                 3,
                 "/estimators/implicit/status",
                 json!("diverged"),
+            ),
+            (
+                "--problem pnorm:4 --lambda 0 --design d.svm --iterations 50 --step 1000 --values f32",
+                3,
+                "/rounding/effect",
+                Value::Null,
+            ),
+            (
+                "--problem ridge --lambda 0 --design wide.svm --iterations 5 --estimator analytic --values f32",
+                0,
+                "/rounding/effect/status",
+                json!("singular"),
             ),
             (
                 "--problem logistic --condition 10 --design digits --positive 3 --iterations 2 --penalty elastic:0.5,0.1",

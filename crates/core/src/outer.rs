@@ -6,7 +6,7 @@
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
 use crate::solver::{SolveError, check_vector};
-use crate::vector::dot;
+use crate::vector::{axpy, dot};
 
 /// An outer function f(z, x) and its first derivatives.
 ///
@@ -106,4 +106,53 @@ impl<P: ?Sized, Q: Objective + ?Sized> Outer<P> for HeldOut<'_, Q> {
     }
 
     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
+}
+
+/// f(z, x) = Q(z, x) - L(z, x): another objective of the same z and x, less that of the problem.
+///
+/// With l_Q(x) = min_z Q(z, x), the gradient of F is that of l_Q - l to first order in Q - L, as min_z Q is Q at z* to first
+/// order: what the gradient of l would change by if L were Q. [`Design::rounded`](crate::design::Design::rounded) makes one L of
+/// another.
+///
+/// # Panics
+///
+/// Its methods panic if Q is a function of other numbers of variables.
+#[derive(Debug)]
+pub struct Discrepancy<'a, Q: ?Sized> {
+    objective: &'a Q,
+}
+
+impl<Q: ?Sized> Clone for Discrepancy<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for Discrepancy<'_, Q> {}
+
+impl<'a, Q: Objective + ?Sized> Discrepancy<'a, Q> {
+    /// Q - L with Q = `objective`.
+    #[must_use]
+    pub fn new(objective: &'a Q) -> Self {
+        Self { objective }
+    }
+}
+
+impl<P: Objective + ?Sized, Q: Objective + ?Sized> Outer<P> for Discrepancy<'_, Q> {
+    fn value(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        self.objective.value(Point::new(at.z, at.x), ctx) - problem.value(at, ctx)
+    }
+
+    fn grad_z(&self, problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        let mut part = ctx.take(out.len());
+        Envelope.grad_z(problem, at, &mut part, ctx);
+        self.objective.grad_z(at.z, at.x, out, &mut [], ctx);
+        axpy(-1.0, &part, out);
+        ctx.give(part);
+    }
+
+    fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        self.objective.grad_x(Point::new(at.z, at.x), scale, out, ctx);
+        problem.grad_x(at, -scale, out, ctx);
+    }
 }

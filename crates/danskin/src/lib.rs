@@ -38,7 +38,7 @@ pub mod prelude {
     pub use danskin_core::design::Design;
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
     pub use danskin_core::linear::HessianSolver;
-    pub use danskin_core::outer::{Envelope, HeldOut, Linear, Outer};
+    pub use danskin_core::outer::{Discrepancy, Envelope, HeldOut, Linear, Outer};
     pub use danskin_core::problem::glm::{Glm, Wrt};
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};

@@ -109,8 +109,13 @@ fn logistic_against_finite_differences() {
     let held_out = HeldOut::new(&validation, &y).unwrap();
     for wrt in Wrt::ALL {
         let problem = Glm::new(random::design(N, M, 4, 1), Logistic, 0.5).unwrap();
+        // Another D, or where D is x another penalty.
+        let other = random::design(N, M, 4, if wrt == Wrt::Design { 1 } else { 8 });
+        let (other, _) = Glm::new(other, Logistic, 0.7).unwrap().wrt(wrt, random::labels(N, 3)).unwrap();
+        let discrepancy = Discrepancy::new(&other);
         let (problem, x) = problem.wrt(wrt, random::labels(N, 3)).unwrap();
-        for outer in [&held_out as &dyn Outer<Glm<Logistic>>, &Product, &Linear(random::vector(M, 6)), &Envelope] {
+        let linear = Linear(random::vector(M, 6));
+        for outer in [&held_out as &dyn Outer<Glm<Logistic>>, &Product, &linear, &Envelope, &discrepancy] {
             check(&problem, &x, outer, wrt);
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! A [`Design`] is sparse (compressed rows, built on sprs) or dense (row by row); both storages implement one private
 //! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite; an index takes 1, 2 or 4 bytes,
-//! a value 8, or 4 or none where nothing is lost by it. Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
+//! a value 8, or 4 or none where nothing is lost by it ([`Design::rounded`] loses). Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
 mod gram;
 mod kernel;
 mod matrix;
 mod pass;
 mod plan;
+mod rounding;
 pub(crate) mod spectrum;
 mod storage;
 
@@ -20,6 +21,7 @@ use matrix::{Transpose, with_rows};
 pub use pass::{Block, EntryOutput, Link, Pass};
 pub use plan::BLOCK_ROWS;
 use plan::Order;
+pub use rounding::Rounding;
 use storage::{Compressed, DenseRows, Rows, Storage, with_compressed};
 
 /// Why a matrix is not a design.
@@ -74,6 +76,16 @@ pub enum DesignError {
         /// Column of the entry, from 0.
         column: usize,
         /// NaN or an infinity.
+        value: f64,
+    },
+    /// A value to be rounded to f32 is larger than any.
+    #[error("entry at row {row}, column {column} (indices from 0) is {value:e}, beyond the range of f32")]
+    BeyondF32 {
+        /// Row of the entry, from 0.
+        row: usize,
+        /// Column of the entry, from 0.
+        column: usize,
+        /// Its value.
         value: f64,
     },
     /// More rows than pointers to them fit into memory.

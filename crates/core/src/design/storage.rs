@@ -164,6 +164,11 @@ impl Compressed {
         Self { columns, pointers, indices: Indices::new(columns, indices), values: Narrowed::new(values) }
     }
 
+    /// The same pattern with other values.
+    pub(super) fn with_values(&self, values: Vec<f64>) -> Self {
+        Self { values: Narrowed::new(values), pointers: self.pointers.clone(), indices: self.indices.clone(), ..*self }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.pointers.len() - 1
     }
