@@ -8,11 +8,14 @@ The README beside this file says what is measured and how.
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import environment
 import instances
@@ -131,7 +134,7 @@ def requirements() -> Iterator[str]:
 
 def named(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not (name and equals and value) or "/" in name:
+    if not (re.fullmatch(r"[\w-]+", name) and equals and value):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
 
@@ -153,8 +156,15 @@ def count(text: str) -> int:
     return numbers[0]
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Refused(message)
+
+
+def parser() -> Parser:
+    parser = Parser(description=__doc__.split("\n\n")[0])
 
     def pairs(flag: str, metavar: str, help: str) -> None:
         parser.add_argument(flag, metavar=metavar, type=named, action="append", default=[], help=help)
@@ -194,6 +204,12 @@ def arguments() -> argparse.Namespace:
     for name in (*args.targets, *args.positive):
         if name not in args.designs:
             raise Refused(f"{name} has targets or a label, and no --design")
+    for name in args.designs:
+        if name in (SHIPPED, MADE):
+            raise Refused(f"--design {name}: that is the name of another instance")
+    for file in (*args.designs.values(), *args.targets.values()):
+        if not Path(file).is_file():
+            raise Refused(f"there is no file {file}")
     args.peers = [name for name in PEERS if name in names] or PEERS
     default = [name for name in existing if name != MADE] if args.quick else existing
     args.instances = [name for name in existing if name in names] or default
@@ -211,21 +227,26 @@ def main() -> int:
     args = arguments()
     program = environment.build(say)
     python = environment.python("torch" in args.peers, say)
-    session = Session(args, python, Danskin(program), Runner(args.threads, args.limit, WORK / "scratch"))
     problems = [instances.convert(source(name, args, program), python, say) for name in args.instances]
+    with tempfile.TemporaryDirectory(prefix="scratch-", dir=WORK) as scratch:
+        runner = Runner(args.threads, args.limit, Path(scratch))
+        comparisons = measure(Session(args, python, Danskin(program), runner), problems)
+    print(tables.markdown(comparisons))
+    wrong = list(complaints(comparisons))
+    for line in wrong:
+        say(line)
+    return 1 if wrong else 0
 
+
+def measure(session: Session, problems: list[Instance]) -> list[Comparison]:
     comparisons = []
     for work in (unrolled, accurate):
         for instance in problems:
             for comparison in work(session, instance):
                 comparisons.append(comparison)
                 # An interrupted run leaves what it has.
-                tables.write(args.output, comparisons, machine(args.threads))
-    print(tables.markdown(comparisons))
-    wrong = list(complaints(comparisons))
-    for line in wrong:
-        say(line)
-    return 1 if wrong else 0
+                tables.write(session.args.output, comparisons, machine(session.args.threads))
+    return comparisons
 
 
 if __name__ == "__main__":
