@@ -32,7 +32,7 @@ VARIANTS = {
     "torch": (("nested", "formula", "adjoint"), ("int64", "transposed")),
     "jax": (("chunks", "tree", "bcoo"), ("bcsr", "segments", "nested")),
 }
-SOLVERS = {"sklearn": (("newton-cg",), ("lbfgs",))}
+SOLVERS = {"sklearn": (("newton-cg", "lbfgs"), ())}
 PEERS = [*VARIANTS, *SOLVERS]
 SHIPPED, MADE = "debian_small", "zipf"
 
@@ -88,15 +88,14 @@ def accurate(session: Session, instance: Instance) -> Iterator[Comparison]:
     instances.reference(instance, session.python, say)
     task = Task("g1 within 1e-6 of g*", NEWTON_STEPS, "analytic", newton=True)
     scan = [replace(session.danskin, variant=tolerance) for tolerance in DECADES]
-    danskin = loosest(scan, ACCURATE, instance, task, session.runner)
+    danskin, danskin_short = loosest(scan, ACCURATE, instance, task, session.runner, say)
     for name, variants in wanted:
         for solver in session.peers(name, variants):
             scan = [replace(solver, variant=f"{solver.variant}:{tolerance}") for tolerance in DECADES]
-            peer = loosest(scan, ACCURATE, instance, task, session.runner)
-            if danskin is None or peer is None:
-                who = "danskin" if danskin is None else title(solver)
-                raise Failed(f"{instance.name}: g1 of {who} is within {ACCURATE:g} of g* at no tolerance of {DECADES}")
-            yield compare(Comparison(instance, task, peer, danskin), session.args.samples, session.runner, say)
+            peer, peer_short = loosest(scan, ACCURATE, instance, task, session.runner, say)
+            short = {side: why for side, why in (("peer", peer_short), ("danskin", danskin_short)) if why}
+            comparison = Comparison(instance, task, peer, danskin, ended=short)
+            yield comparison if short else compare(comparison, session.args.samples, session.runner, say)
 
 
 def complaints(comparisons: list[Comparison]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def fastest(
             try:
                 cost, _ = variant.measure(instance, task, runner)
             except (OverTime, Failed) as reason:
-                say(f"{instance.name}, {task.name}, {title(variant)}: left out: {reason or 'over time'}")
+                say(f"{instance.name}, {task.name}, {title(variant)}: left out: {str(reason) or 'over time'}")
             else:
                 best[variant] = min(best[variant], cost.seconds)
     chosen = min(variants, key=lambda variant: best[variant])
@@ -94,14 +94,24 @@ def fastest(
 
 
 def loosest(
-    programs: Sequence[Program], tolerance: float, instance: Instance, task: Task, runner: Runner
-) -> Program | None:
-    """The first program of a sequence whose g1 is within the tolerance of g*; None if it is none of them."""
+    programs: Sequence[Program],
+    tolerance: float,
+    instance: Instance,
+    task: Task,
+    runner: Runner,
+    say: Callable[[str], None],
+) -> tuple[Program, str]:
+    """The first program of a sequence whose g1 is within the tolerance of g*, or else the last tried, and why."""
     for program in programs:
-        _, folder = program.measure(instance, task, runner)
-        if vectors.distance(folder / "analytic.npy", instance.folder / "analytic.npy") <= tolerance:
-            return program
-    return None
+        try:
+            _, folder = program.measure(instance, task, runner)
+        except (OverTime, Failed) as reason:
+            return program, f"failed: {reason}" if isinstance(reason, Failed) else f"over {runner.limit:g} s"
+        error = vectors.distance(folder / "analytic.npy", instance.folder / "analytic.npy")
+        say(f"{instance.name}, {title(program)}: g1 is {error:.1e} from g*")
+        if error <= tolerance:
+            return program, ""
+    return programs[-1], f"never within {tolerance:g}"
 
 
 def title(program: Program) -> str:
