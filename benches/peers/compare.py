@@ -32,6 +32,8 @@ VARIANTS = {
     "torch": (("nested", "formula", "adjoint"), ("int64", "transposed")),
     "jax": (("chunks", "tree", "bcoo"), ("bcsr", "segments", "nested")),
 }
+# Peers all of whose competing variants are in the tables: what people write is SciPy on one thread.
+SHOWN_WHOLE = ("scipy",)
 SOLVERS = {"sklearn": (("newton-cg", "lbfgs"), ())}
 PEERS = [*VARIANTS, *SOLVERS]
 SHIPPED, MADE = "debian_small", "zipf"
@@ -72,7 +74,10 @@ def unrolled(session: Session, instance: Instance) -> Iterator[Comparison]:
         chosen = []
         for peer, variants in session.wanted(VARIANTS):
             peers = session.peers(peer, variants)
-            chosen += peers if session.args.variants else [fastest(peers, instance, trial, session.runner, say)]
+            if session.args.variants or peer in SHOWN_WHOLE:
+                chosen += peers
+            else:
+                chosen.append(fastest(peers, instance, trial, session.runner, say))
         for iterations in session.args.iterations:
             for peer in chosen:
                 task = replace(trial, iterations=iterations)
