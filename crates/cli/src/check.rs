@@ -36,7 +36,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let differences = if smooth { Differences::SMOOTH } else { Differences::KINKS };
     let allowed = args.allowed.unwrap_or(differences.allowed);
     let differences = Differences { allowed, ..differences };
-    let Input { problem, x, initial, instance } = &input;
+    let Input { problem, x, initial, instance, .. } = &input;
     print(&format!(
         "{} on {}: {} rows, {} columns, {}, x: {} ({} numbers); {allowed:e} allowed against finite differences\n",
         instance.problem,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use danskin::prelude::{SolveError, Status, Stop};
-use danskin_bench::choice::EstimatorKind;
+use danskin_bench::choice::Choices;
 use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
 use danskin_bench::resident::Watch;
 use danskin_bench::trajectory::trajectory;
@@ -16,7 +16,7 @@ use crate::output::{Folder, print};
 use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
-    let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices(args.tape.kept())?);
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
     let input = input::read(args.problem, &args.design, penalty, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     let snapshot = match found {
         // One stop gives one snapshot.
         Ok(mut snapshots) => snapshots.remove(0),
-        Err(error) => return Err(nothing(&folder, input.instance, &choices.estimators, error)),
+        Err(error) => return Err(nothing(&folder, input.instance, &choices, error)),
     };
 
     let mut failed = snapshot.status == Status::Diverged;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     } else {
         folder.write("z.npy", |out| write_vector(out, &snapshot.z))?;
     }
-    folder.write_report(&GradientReport::new(input.instance, &snapshot, resident))?;
+    folder.write_report(&GradientReport::new(input.instance, &choices, &snapshot, resident))?;
     if !quiet {
         print(&format!(
             "{} after {} steps{}: L = {:e}, ‖grad_z‖ = {:e}; written to {}\n",
@@ -71,12 +71,12 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
 }
 
 /// Leaves a report of a solve that failed, and nothing that an earlier one left.
-fn nothing(folder: &Folder, instance: Instance, asked: &[EstimatorKind], error: SolveError) -> Failure {
+fn nothing(folder: &Folder, instance: Instance, choices: &Choices, error: SolveError) -> Failure {
     let failure = Failure::from(error);
     if let Failure::Solve(_) = failure {
-        let files = asked.iter().map(|kind| format!("{kind}.npy")).chain(["z.npy".to_owned()]);
+        let files = choices.estimators.iter().map(|kind| format!("{kind}.npy")).chain(["z.npy".to_owned()]);
         let removed: Result<(), Failure> = files.into_iter().try_for_each(|file| folder.remove(&file));
-        let written = removed.and_then(|()| folder.write_report(&FailureReport::new(instance, asked, &error)));
+        let written = removed.and_then(|()| folder.write_report(&FailureReport::new(instance, choices, &error)));
         return written.err().unwrap_or(failure);
     }
     failure

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use danskin::ctx::Ctx;
-use danskin::design::Design;
+use danskin::design::{Design, Matrix};
 use danskin::prelude::{
-    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets,
+    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets, Wrt,
 };
-use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, Kept, LinearMethod, SolverKind};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
@@ -42,10 +42,18 @@ impl Penalty {
 
 /// A problem and where to start.
 pub(crate) struct Input {
+    pub(crate) design: Arc<Design>,
     pub(crate) problem: Box<AnyProblem>,
     pub(crate) x: Vec<f64>,
     pub(crate) initial: Option<Vec<f64>>,
     pub(crate) instance: Instance,
+}
+
+impl Input {
+    /// D at x.
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        if self.instance.wrt == Wrt::Design.name() { self.design.with_values(&self.x) } else { self.design.matrix() }
+    }
 }
 
 /// A shipped set by its name, else a file here or in the cache, else a registered set.
@@ -143,16 +151,8 @@ fn read_and_check(
         parameters: x.len(),
         classes,
         solver: choices.solver.name(),
-        memory: match choices.kept {
-            Kept::Within(bytes) => Some(bytes),
-            _ => None,
-        },
-        last: match choices.kept {
-            Kept::Last(steps) => Some(steps),
-            _ => None,
-        },
     };
-    Ok(Input { problem, x, initial, instance })
+    Ok(Input { design, problem, x, initial, instance })
 }
 
 /// Vectors of length m and n, times the classes, that a solve, its gradients and their scratch hold, about.
