@@ -86,10 +86,12 @@ pub(crate) fn serve(args: &BenchArgs, task: &Task) -> Result<ExitCode, Failure> 
 
 /// Ends this process when its input does: whoever started it holds the other end until there is no use for it.
 fn end_with_input() {
-    std::thread::spawn(|| {
+    let wait = || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         std::process::exit(INTERRUPTED_CODE.into());
-    });
+    };
+    // Where there is no thread for it, what is begun is finished.
+    let _ = std::thread::Builder::new().spawn(wait);
 }
 
 fn measure(args: &BenchArgs, task: &Task) -> Result<Outcome, Failure> {
@@ -145,7 +147,7 @@ pub(crate) fn start(task: &Task, folder: &Path) -> Result<Outcome, Failure> {
     let started = || -> anyhow::Result<_> {
         // Files, as a process whose output nobody reads yet would wait where a pipe is full.
         let (stdout, stderr) = (tempfile::tempfile_in(folder)?, tempfile::tempfile_in(folder)?);
-        // The first word that is no flag of the whole program is the subcommand.
+        // Before the subcommand there are flags and numbers alone.
         let mut words: Vec<_> = std::env::args_os().skip(1).collect();
         words.extract_if(.., |word| word == "bench").next();
         let mut command = Command::new(std::env::current_exe()?);

@@ -10,7 +10,9 @@ impl BenchReport {
     pub fn table(&self) -> String {
         let parts = self.designs.iter().map(|design| {
             let (passes, estimators) = (design.passes_table(), design.estimators_table());
-            format!("{}\n\n{passes}\n{estimators}", design.heading)
+            let is_doubtful = design.estimators.iter().any(EstimatorReport::is_doubtful);
+            let note = if is_doubtful { "* see the message in the report: of the linear solve\n" } else { "" };
+            format!("{}\n\n{passes}\n{estimators}{note}", design.heading)
         });
         parts.collect::<Vec<_>>().join("\n")
     }
@@ -78,6 +80,11 @@ impl PassesReport {
 }
 
 impl EstimatorReport {
+    /// Whether there is a gradient, and something to know about it.
+    fn is_doubtful(&self) -> bool {
+        self.found.is_some() && self.message.is_some()
+    }
+
     fn row(&self) -> Vec<String> {
         let mut row = vec![self.name(), self.iterations.to_string(), self.threads.to_string()];
         let Some(found) = self.found else {
@@ -87,7 +94,7 @@ impl EstimatorReport {
             return row;
         };
         row.extend([found.seconds.z, found.seconds.gradient, found.seconds.together].into_iter().flat_map(span));
-        let doubt = if self.status == "ok" { "" } else { "*" };
+        let doubt = if self.is_doubtful() { "*" } else { "" };
         row.push(found.relative_error.map_or_else(|| "-".to_owned(), |error| format!("{error:.2e}{doubt}")));
         row.push(found.passes.to_string());
         row.push(bytes(found.peak_bytes));
