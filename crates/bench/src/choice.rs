@@ -1,8 +1,5 @@
 //! What the typed API decides at compile time, chosen at run time: the one place where names become types.
 
-use std::fmt;
-use std::str::FromStr;
-
 use danskin::ctx::{Ctx, bytes_of};
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
@@ -28,9 +25,9 @@ pub struct UnknownName {
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+; $expected:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $name {
-            $($(#[$variant_doc])* $variant),+
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+
         }
 
         impl $name {
@@ -46,22 +43,23 @@ macro_rules! named {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.name())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownName;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::choice::UnknownName;
 
-            fn from_str(text: &str) -> Result<Self, UnknownName> {
-                let found = || UnknownName { found: text.to_owned(), expected: $expected };
+            fn from_str(text: &str) -> Result<Self, $crate::choice::UnknownName> {
+                let found = || $crate::choice::UnknownName { found: text.to_owned(), expected: $expected };
                 Self::ALL.iter().copied().find(|v| v.name() == text).ok_or_else(found)
             }
         }
     };
 }
+pub(crate) use named;
 
 named! {
     /// An estimator of the gradient.
@@ -269,16 +267,21 @@ impl Choices {
     ///
     /// [`SolveError::Budget`].
     pub fn check_memory(&self, problem: &AnyProblem) -> Result<(), SolveError> {
-        let Kept::Within(budget) = self.kept else { return Ok(()) };
-        let sizes = match self.solver {
-            SolverKind::GradientDescent => Sizes::of(problem, &GradientDescent::default()),
-            SolverKind::Nesterov => Sizes::of(problem, &Nesterov::default()),
-            SolverKind::HeavyBall => Sizes::of(problem, &HeavyBall::default()),
-            SolverKind::Backtracking => Sizes::of(problem, &Backtracking::default()),
-            SolverKind::Lbfgs | SolverKind::Newton => return Ok(()),
-        };
+        let (Kept::Within(budget), Some(sizes)) = (self.kept, self.sizes(problem)) else { return Ok(()) };
         let least = bytes_of(sizes.least());
         if self.is_reverse() && budget < least { Err(SolveError::Budget { budget, least }) } else { Ok(()) }
+    }
+
+    /// What checkpoints and records of a solve of `problem` take; `None` for a solver whose iterations are not unrolled.
+    #[must_use]
+    pub fn sizes(&self, problem: &AnyProblem) -> Option<Sizes> {
+        match self.solver {
+            SolverKind::GradientDescent => Some(Sizes::of(problem, &GradientDescent::default())),
+            SolverKind::Nesterov => Some(Sizes::of(problem, &Nesterov::default())),
+            SolverKind::HeavyBall => Some(Sizes::of(problem, &HeavyBall::default())),
+            SolverKind::Backtracking => Some(Sizes::of(problem, &Backtracking::default())),
+            SolverKind::Lbfgs | SolverKind::Newton => None,
+        }
     }
 
     /// The gradient by `kind`; `None` for g2 where nothing was recorded.

@@ -156,6 +156,21 @@ pub struct Comparison {
     pub rates: Vec<Rate>,
 }
 
+impl Reference {
+    /// How it came about, on one line.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let doubt = if self.status == Status::Converged { "" } else { ": not converged, errors below are doubtful" };
+        format!(
+            "g* by the {} estimator after {} steps of Newton-CG, relative gradient norm {:.1e}{doubt}; ‖g*‖ = {:.6e}",
+            self.estimator,
+            self.steps,
+            self.relative_residual,
+            norm(&self.gradient),
+        )
+    }
+}
+
 impl Comparison {
     /// kappa as the error of g1 shows it, exp of its slope.
     #[must_use]
@@ -208,7 +223,12 @@ pub fn compare(
     })
 }
 
-fn reference(
+/// g* at x, from a Newton-CG solution that starts at `initial`, 0 where `None`.
+///
+/// # Errors
+///
+/// [`CompareError`] where a solve fails, there is no gradient at its end, or whoever watches asks to end.
+pub fn reference(
     problem: &AnyProblem,
     x: &[f64],
     initial: Option<&[f64]>,

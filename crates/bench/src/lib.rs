@@ -4,6 +4,7 @@
 pub mod choice;
 pub mod compare;
 mod fit;
+pub mod measure;
 mod plot;
 pub mod report;
 pub mod resident;

@@ -12,8 +12,8 @@ use danskin::vector::norm;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use crate::choice::EstimatorKind;
-use crate::compare::{Comparison, Measure, Row};
+use crate::choice::{Choices, EstimatorKind, Kept};
+use crate::compare::{Comparison, Measure, Reference, Row};
 use crate::resident::Resident;
 use crate::trajectory::Snapshot;
 
@@ -152,13 +152,20 @@ pub struct Instance {
     pub classes: Vec<f64>,
     /// The solver's name.
     pub solver: &'static str,
-    /// Bytes that g2 may record in; `None` without a limit.
-    pub memory: Option<u64>,
-    /// K of a truncated g2; `None` for all steps.
-    pub last: Option<usize>,
 }
 
 impl Instance {
+    /// What it is, on two lines without an end; `origin` follows the design's name.
+    #[must_use]
+    pub fn describe(&self, origin: &str) -> String {
+        let Self { problem, design, rows, columns, entries, wrt, parameters, solver, .. } = self;
+        let lambda = self.lambda_text();
+        format!(
+            "{problem} on {design}{origin}: {rows} rows, {columns} columns, {entries} entries\n\
+             {lambda}, x: {wrt} ({parameters} numbers), solver {solver}"
+        )
+    }
+
     /// The penalty, for headings.
     #[must_use]
     pub fn lambda_text(&self) -> String {
@@ -169,12 +176,33 @@ impl Instance {
     }
 }
 
+/// What g2 may record.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct KeptReport {
+    /// Bytes; `None` without a limit.
+    memory: Option<u64>,
+    /// K of a truncated g2; `None` for all steps.
+    last: Option<usize>,
+}
+
+impl From<Kept> for KeptReport {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Steps => Self { memory: None, last: None },
+            Kept::Within(bytes) => Self { memory: Some(bytes), last: None },
+            Kept::Last(steps) => Self { memory: None, last: Some(steps) },
+        }
+    }
+}
+
 /// `report.json` of `danskin gradient`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GradientReport {
     schema: u32,
     #[serde(flatten)]
     instance: Instance,
+    #[serde(flatten)]
+    kept: KeptReport,
     status: &'static str,
     iterations: usize,
     step: Option<f64>,
@@ -190,7 +218,7 @@ pub struct GradientReport {
 impl GradientReport {
     /// Of one snapshot, and the memory of the process while it was taken.
     #[must_use]
-    pub fn new(instance: Instance, snapshot: &Snapshot, resident: Option<Resident>) -> Self {
+    pub fn new(instance: Instance, choices: &Choices, snapshot: &Snapshot, resident: Option<Resident>) -> Self {
         let report = |(kind, gradient): &(EstimatorKind, Result<Gradient, EstimateError>)| {
             let cost = gradient.as_ref().ok().map(|gradient| snapshot.own_cost(*kind, gradient.cost));
             (kind.name(), EstimateReport::new(gradient, cost))
@@ -198,6 +226,7 @@ impl GradientReport {
         Self {
             schema: SCHEMA,
             instance,
+            kept: choices.kept.into(),
             status: snapshot.status.name(),
             iterations: snapshot.steps,
             step: snapshot.step,
@@ -240,6 +269,8 @@ pub struct FailureReport {
     schema: u32,
     #[serde(flatten)]
     instance: Instance,
+    #[serde(flatten)]
+    kept: KeptReport,
     status: &'static str,
     message: String,
     estimators: BTreeMap<&'static str, EstimateReport>,
@@ -248,22 +279,36 @@ pub struct FailureReport {
 impl FailureReport {
     /// Of a solve that failed.
     #[must_use]
-    pub fn new(instance: Instance, asked: &[EstimatorKind], error: &SolveError) -> Self {
+    pub fn new(instance: Instance, choices: &Choices, error: &SolveError) -> Self {
         let status = error.name();
         let absent = EstimateReport { status, message: None, norm: None, cost: None, linear: None };
-        let estimators = asked.iter().map(|kind| (kind.name(), absent.clone())).collect();
-        Self { schema: SCHEMA, instance, status, message: error.to_string(), estimators }
+        let estimators = choices.estimators.iter().map(|kind| (kind.name(), absent.clone())).collect();
+        Self { schema: SCHEMA, instance, kept: choices.kept.into(), status, message: error.to_string(), estimators }
     }
 }
 
+/// A [`Reference`].
 #[derive(Clone, Debug, Serialize)]
-struct ReferenceReport {
+pub struct ReferenceReport {
     estimator: &'static str,
     status: &'static str,
     newton_steps: usize,
     relative_residual: f64,
-    gradient_norm: f64,
+    pub(crate) gradient_norm: f64,
     cost: CostReport,
+}
+
+impl From<&Reference> for ReferenceReport {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            estimator: reference.estimator.name(),
+            status: reference.status.name(),
+            newton_steps: reference.steps,
+            relative_residual: reference.relative_residual,
+            gradient_norm: norm(&reference.gradient),
+            cost: reference.cost.into(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -329,6 +374,8 @@ pub struct CompareReport {
     schema: u32,
     #[serde(flatten)]
     instance: Instance,
+    #[serde(flatten)]
+    kept: KeptReport,
     step: Option<f64>,
     setup_passes: u64,
     reference: ReferenceReport,
@@ -342,8 +389,7 @@ pub struct CompareReport {
 impl CompareReport {
     /// Of a comparison.
     #[must_use]
-    pub fn new(instance: Instance, comparison: &Comparison) -> Self {
-        let reference = &comparison.reference;
+    pub fn new(instance: Instance, choices: &Choices, comparison: &Comparison) -> Self {
         let rates = comparison.rates.iter().map(|rate| {
             let report = RateReport {
                 fitted: if rate.over_t { "ln(error / t)" } else { "ln(error)" },
@@ -358,16 +404,10 @@ impl CompareReport {
         Self {
             schema: SCHEMA,
             instance,
+            kept: choices.kept.into(),
             step: comparison.step,
             setup_passes: comparison.setup_passes,
-            reference: ReferenceReport {
-                estimator: reference.estimator.name(),
-                status: reference.status.name(),
-                newton_steps: reference.steps,
-                relative_residual: reference.relative_residual,
-                gradient_norm: norm(&reference.gradient),
-                cost: reference.cost.into(),
-            },
+            reference: (&comparison.reference).into(),
             trajectory: comparison.rows.iter().map(Into::into).collect(),
             fit_from: comparison.fit_from,
             nominal_kappa: comparison.nominal_kappa,
@@ -395,20 +435,26 @@ struct CsvLine {
 ///
 /// Those of the csv library.
 pub fn csv(comparison: &Comparison) -> Result<String, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in &comparison.rows {
-        for measure in &row.measures {
-            let cost = measure.error.is_ok().then_some(measure.cost);
-            writer.serialize(CsvLine {
-                iterations: row.steps,
-                estimator: measure.estimator.name(),
-                status: status(&measure.error, measure.linear),
-                error: measure.error.ok(),
-                seconds: cost.map(|cost| cost.seconds),
-                passes: cost.map(|cost| cost.passes),
-                peak_bytes: cost.map(|cost| cost.peak_bytes),
-            })?;
+    let measures = comparison.rows.iter().flat_map(|row| row.measures.iter().map(move |measure| (row, measure)));
+    csv_of(measures.map(|(row, measure)| {
+        let cost = measure.error.is_ok().then_some(measure.cost);
+        CsvLine {
+            iterations: row.steps,
+            estimator: measure.estimator.name(),
+            status: status(&measure.error, measure.linear),
+            error: measure.error.ok(),
+            seconds: cost.map(|cost| cost.seconds),
+            passes: cost.map(|cost| cost.passes),
+            peak_bytes: cost.map(|cost| cost.peak_bytes),
         }
+    }))
+}
+
+/// `lines`, under the names of their fields.
+pub(crate) fn csv_of(lines: impl Iterator<Item = impl Serialize>) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for line in lines {
+        writer.serialize(line)?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -10,10 +10,13 @@ use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
 use danskin_bench::choice::{Choices, EstimatorKind, Kept, LinearMethod, Mode, SolverKind, UnknownName};
-use danskin_data::make::{Kind, Task};
+use danskin_bench::measure::Budget;
+use danskin_data::make;
+use danskin_data::make::Kind;
 use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
 use crate::failure::Failure;
+use crate::measure::Task;
 
 const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
     2 bad input, said in one line before any work; 3 an estimator that was asked for failed (the others are written, \
@@ -47,6 +50,9 @@ pub(crate) enum Command {
     /// Compare the errors and costs of the estimators over a number of iterations.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Compare(CompareArgs),
+    /// Measure on this machine what the passes over a design and the estimators take, over T, budgets of memory and threads.
+    #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
+    Bench(BenchArgs),
     /// Check every product, rule and estimator of a problem on your data against finite differences and identities.
     #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
     Check(CheckArgs),
@@ -56,7 +62,7 @@ pub(crate) enum Command {
 }
 
 /// What a design's file leaves open.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ReadArgs {
     /// Index of the first column in svmlight text; 1 if absent.
     #[arg(long, value_name = "0|1")]
@@ -90,7 +96,7 @@ impl ReadArgs {
 }
 
 /// L(z, x) = sum_i w_i phi((D z)_i, y_i) + sum_j lambda r(z_j); x is one of its pieces.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProblemArgs {
     /// The piece that is x: targets (y), weights (w), regularisation (log lambda) or design (the stored entries of D).
     #[arg(long, value_name = "PIECE", default_value = "targets", value_parser = wrt)]
@@ -148,13 +154,6 @@ pub(crate) struct MethodArgs {
     /// forward.
     #[arg(long, value_name = "MODE", default_value_t = Mode::Reverse)]
     pub(crate) mode: Mode,
-    /// Bytes that reverse mode may record in, as 1000000, 64MiB or 1GiB; what does not fit is computed again. No limit if
-    /// absent.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "last")]
-    pub(crate) memory: Option<u64>,
-    /// Differentiate the last K steps alone, taking z_{T-K} for a constant; 1 is one-step differentiation. All if absent.
-    #[arg(long, value_name = "K")]
-    pub(crate) last: Option<NonZeroUsize>,
     /// How the implicit estimator solves its linear system: auto, cg or dense.
     #[arg(long, value_name = "NAME", default_value_t = LinearMethod::Auto)]
     pub(crate) linear_solver: LinearMethod,
@@ -163,35 +162,63 @@ pub(crate) struct MethodArgs {
     pub(crate) linear_tolerance: f64,
 }
 
-impl MethodArgs {
-    /// The choices, if they go together.
-    pub(crate) fn choices(&self) -> Result<Choices, Failure> {
-        let Self { solver, step, momentum, restart, mode, .. } = *self;
-        let unsupported = |flag: &str, instead: &str| {
-            Err(Failure::Input(anyhow!("{flag} does not go with --solver {solver}: {instead}")))
-        };
-        if self.estimator.0.contains(&EstimatorKind::Automatic) && !solver.is_unrolled() {
-            return unsupported("the automatic estimator", "take --estimator analytic,implicit, or another solver");
+/// What reverse mode records.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TapeArgs {
+    /// Bytes that reverse mode may record in, as 1000000, 64MiB or 1GiB; what does not fit is computed again. No limit if
+    /// absent.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "last")]
+    pub(crate) memory: Option<u64>,
+    /// Differentiate the last K steps alone, taking z_{T-K} for a constant; 1 is one-step differentiation. All if absent.
+    #[arg(long, value_name = "K")]
+    pub(crate) last: Option<NonZeroUsize>,
+}
+
+impl TapeArgs {
+    pub(crate) fn kept(&self) -> Kept {
+        match (self.memory, self.last) {
+            (Some(bytes), _) => Kept::Within(bytes),
+            (None, Some(steps)) => Kept::Last(steps.get()),
+            (None, None) => Kept::Steps,
         }
+    }
+}
+
+impl MethodArgs {
+    /// The choices with what reverse mode records, if they go together.
+    pub(crate) fn choices(&self, kept: Kept) -> Result<Choices, Failure> {
+        let solver = self.solver;
+        if self.estimator.0.contains(&EstimatorKind::Automatic) && !solver.is_unrolled() {
+            return unsupported(
+                "the automatic estimator",
+                solver,
+                "take --estimator analytic,implicit, or another solver",
+            );
+        }
+        self.choices_of_any(kept)
+    }
+
+    /// The choices, if they go together but for the automatic estimator of a solver that has none.
+    pub(crate) fn choices_of_any(&self, kept: Kept) -> Result<Choices, Failure> {
+        let Self { solver, step, momentum, restart, mode, .. } = *self;
         if step != StepSize::Auto && !solver.has_step() {
-            return unsupported("--step", "it finds its steps itself");
+            return unsupported("--step", solver, "it finds its steps itself");
         }
         if momentum != Momentum::Auto && !solver.has_momentum() {
-            return unsupported("--momentum", "it is for nesterov and heavy-ball");
+            return unsupported("--momentum", solver, "it is for nesterov and heavy-ball");
         }
         if restart && solver != SolverKind::Nesterov {
-            return unsupported("--restart", "it is for nesterov");
+            return unsupported("--restart", solver, "it is for nesterov");
         }
         if self.mode == Mode::Forward && !self.estimator.0.contains(&EstimatorKind::Automatic) {
             return Err(Failure::Input(anyhow!("--mode is for the automatic estimator, which --estimator leaves out")));
         }
-        let kept = match (self.memory, self.last) {
-            (Some(bytes), _) => Kept::Within(bytes),
-            (None, Some(steps)) => Kept::Last(steps.get()),
-            (None, None) => Kept::Steps,
+        let flag = match kept {
+            Kept::Steps => None,
+            Kept::Within(_) => Some("--memory"),
+            Kept::Last(_) => Some("--last"),
         };
-        if kept != Kept::Steps {
-            let flag = if self.memory.is_some() { "--memory" } else { "--last" };
+        if let Some(flag) = flag {
             let refused = |with: &str| {
                 Err(Failure::Input(anyhow!(
                     "{flag} does not go with {with}: it is for the automatic estimator in reverse mode"
@@ -216,6 +243,10 @@ impl MethodArgs {
             linear_tolerance: self.linear_tolerance,
         })
     }
+}
+
+fn unsupported(flag: &str, solver: SolverKind, instead: &str) -> Result<Choices, Failure> {
+    Err(Failure::Input(anyhow!("{flag} does not go with --solver {solver}: {instead}")))
 }
 
 #[derive(Debug, clap::Args)]
@@ -244,6 +275,8 @@ pub(crate) struct GradientArgs {
     pub(crate) iterations: usize,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) tape: TapeArgs,
     /// Folder for z.npy, one .npy a gradient, and report.json; made if missing, files of these names are replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
@@ -286,6 +319,8 @@ pub(crate) struct CompareArgs {
     pub(crate) iterations: Vec<usize>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) tape: TapeArgs,
     /// Folder for report.json, report.csv and the plots; made if missing, files of these names are replaced.
     #[arg(long, value_name = "DIR", default_value = "danskin-compare")]
     pub(crate) output: PathBuf,
@@ -295,6 +330,46 @@ impl CompareArgs {
     pub(crate) fn default_values() -> Self {
         Self::parse_from(["compare"])
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    #[arg(long, value_name = "NAME", default_value = "logistic", help = losses())]
+    pub(crate) problem: LossName,
+    /// The design D: a file, as for `danskin gradient`, or the name of a shipped set. If absent, synthetic ones.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) design: Option<PathBuf>,
+    /// The entries of each synthetic design, about: zipf with 50 entries a row and 5 rows a column, as `danskin data make`
+    /// makes it.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "design")]
+    #[arg(default_value = "100000,1000000")]
+    pub(crate) entries: Vec<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) penalty: PenaltyArgs,
+    #[command(flatten)]
+    pub(crate) inputs: ProblemArgs,
+    /// The T to measure at, in any order; with --tolerance, at the most.
+    #[arg(long, value_name = "T,T,...", value_delimiter = ',', default_value = "100,400")]
+    pub(crate) iterations: Vec<usize>,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    /// What reverse mode may record in: none (no limit), bytes as 64MiB, or a share of the full tape as 1/10, but z_0 and
+    /// one record at the least. none,1/10 if absent.
+    #[arg(long, value_name = "BUDGET,...", value_delimiter = ',', value_parser = budget)]
+    pub(crate) memory: Vec<Budget>,
+    /// The numbers of threads to measure on; if absent --threads, and without it 1 and all cores.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub(crate) over_threads: Vec<u16>,
+    /// Samples of each measurement, each taken by a process of its own.
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) samples: NonZeroU16,
+    /// Folder for report.json, report.csv and the plots; made if missing, files of these names are replaced.
+    #[arg(long, value_name = "DIR", default_value = "danskin-bench")]
+    pub(crate) output: PathBuf,
+    /// What to measure as one of those processes, whose input ends when the one that started it does.
+    #[arg(long, value_name = "JSON", hide = true)]
+    pub(crate) task: Option<Task>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -377,7 +452,7 @@ pub(crate) struct MakeArgs {
     /// Targets from u = D z + noise: regression, u; logistic, +1 with probability 1 / (1 + exp(-u)), else -1; counts,
     /// Poisson of mean exp(u).
     #[arg(long, value_name = "NAME", default_value_t)]
-    pub(crate) task: Task,
+    pub(crate) task: make::Task,
     /// Standard deviation of the noise; if absent, 0.1 for regression and 0 else.
     #[arg(long, value_name = "F")]
     pub(crate) noise: Option<f64>,
@@ -515,6 +590,19 @@ fn bytes(text: &str) -> Result<u64, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(expected)
 }
 
+/// `none`, a share A/B of at most 1, or bytes.
+fn budget(text: &str) -> Result<Budget, String> {
+    if text == "none" {
+        return Ok(Budget::Unlimited);
+    }
+    let Some((part, of)) = text.split_once('/') else {
+        return bytes(text).map(Budget::Bytes).map_err(|error| format!("{error}, a share as 1/10, or none"));
+    };
+    let share = part.parse().ok().zip(of.parse().ok()).filter(|(part, of)| part <= of);
+    let (part, of) = share.ok_or("expected a share above 0 and at most 1, as 1/10")?;
+    Ok(Budget::Share { part, of })
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     // A day is longer than any server takes, and short enough for every clock.
     number(text, "a number of seconds from 0.001 to 86400", |value| (1e-3..=86400.0).contains(&value))
@@ -558,6 +646,16 @@ mod tests {
         for text in ["", "0", "0GiB", "MiB", "-1", "+1", "1.5GiB", "1e9", "64mib", "64 MiB", "1K", "99999999TiB", "1B2"]
         {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn budgets_are_none_bytes_or_shares() {
+        for (text, shown) in [("none", "none"), ("2kB", "2000"), ("1/10", "1/10"), ("3/3", "3/3")] {
+            assert_eq!(budget(text).unwrap().to_string(), shown);
+        }
+        for text in ["", "None", "0", "0/2", "3/2", "1/0", "1/", "/2", "-1/2", "0.5", "1/2/3", "1/2.0"] {
+            assert!(budget(text).is_err(), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use danskin::solver::SolveError;
+use danskin_bench::compare::CompareError;
 use thiserror::Error;
 
 use crate::progress::INTERRUPTED_CODE;
@@ -38,6 +39,17 @@ impl From<SolveError> for Failure {
             | SolveError::InvalidTolerance { .. }
             | SolveError::Budget { .. } => Self::Input(error.into()),
             _ => Self::Solve(error.into()),
+        }
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Interrupted => Self::Interrupted,
+            CompareError::Solve(error) => error.into(),
+            CompareError::NoIterations => Self::Input(error.into()),
+            error => Self::Solve(error.into()),
         }
     }
 }

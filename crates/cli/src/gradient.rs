@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use danskin::prelude::{SolveError, Status, Stop};
 use danskin::vector::norm;
-use danskin_bench::choice::EstimatorKind;
+use danskin_bench::choice::Choices;
 use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
 use danskin_bench::resident::Watch;
 use danskin_bench::rounding;
@@ -18,7 +18,7 @@ use crate::output::{Folder, print};
 use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
-    let (mut ctx, choices) = (progress::context(quiet), args.method.choices()?);
+    let (mut ctx, choices) = (progress::context(quiet), args.method.choices(args.tape.kept())?);
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
     let input = input::read(args.problem, &args.design, penalty, args.values, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
@@ -35,10 +35,10 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     let snapshot = match found {
         // One stop gives one snapshot.
         Ok(mut snapshots) => snapshots.remove(0),
-        Err(error) => return Err(nothing(&folder, input.instance, &choices.estimators, error)),
+        Err(error) => return Err(nothing(&folder, input.instance, &choices, error)),
     };
 
-    let mut report = GradientReport::new(input.instance, &snapshot, resident);
+    let mut report = GradientReport::new(input.instance, &choices, &snapshot, resident);
     let mut effect = None;
     if let Some((exact, found)) = &input.exact {
         if snapshot.status != Status::Diverged {
@@ -94,12 +94,12 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
 }
 
 /// Leaves a report of a solve that failed, and nothing that an earlier one left.
-fn nothing(folder: &Folder, instance: Instance, asked: &[EstimatorKind], error: SolveError) -> Failure {
+fn nothing(folder: &Folder, instance: Instance, choices: &Choices, error: SolveError) -> Failure {
     let failure = Failure::from(error);
     if let Failure::Solve(_) = failure {
-        let files = asked.iter().map(|kind| format!("{kind}.npy")).chain(["z.npy".to_owned()]);
+        let files = choices.estimators.iter().map(|kind| format!("{kind}.npy")).chain(["z.npy".to_owned()]);
         let removed: Result<(), Failure> = files.into_iter().try_for_each(|file| folder.remove(&file));
-        let written = removed.and_then(|()| folder.write_report(&FailureReport::new(instance, asked, &error)));
+        let written = removed.and_then(|()| folder.write_report(&FailureReport::new(instance, choices, &error)));
         return written.err().unwrap_or(failure);
     }
     failure

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use danskin::ctx::Ctx;
-use danskin::design::{Design, Rounding};
+use danskin::design::{Design, Matrix, Rounding};
 use danskin::prelude::{
     DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets, Wrt,
 };
-use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, Kept, LinearMethod, SolverKind};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
@@ -43,12 +43,20 @@ impl Penalty {
 
 /// A problem and where to start.
 pub(crate) struct Input {
+    pub(crate) design: Arc<Design>,
     pub(crate) problem: Box<AnyProblem>,
     pub(crate) x: Vec<f64>,
     pub(crate) initial: Option<Vec<f64>>,
     pub(crate) instance: Instance,
     /// The problem with the values of D as they were read, where those of `problem` are rounded.
     pub(crate) exact: Option<(Box<AnyProblem>, Rounding)>,
+}
+
+impl Input {
+    /// D at x.
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        if self.instance.wrt == Wrt::Design.name() { self.design.with_values(&self.x) } else { self.design.matrix() }
+    }
 }
 
 /// A shipped set by its name, else a file here or in the cache, else a registered set.
@@ -134,13 +142,14 @@ fn read_and_check(
         "--linear-solver dense needs {} bytes for {latent} entries of z, more than it may use: take cg",
         DenseCholesky::bytes(latent)
     );
-    let design = Arc::new(design);
+    let mut design = Arc::new(design);
     let parts = Parts { design: Arc::clone(&design), y, start: initial.clone(), penalty, args };
     let mut exact = None;
     let Built { mut problem, x, lambda } = name.visit(width, Build { parts: parts.clone(), ctx })??;
     if values == Values::F32 {
         let (rounded, rounding) = design.rounded().with_context(|| format!("--values f32: {}", path.display()))?;
-        let parts = Parts { design: Arc::new(rounded), penalty: Penalty::Lambda(lambda), ..parts };
+        design = Arc::new(rounded);
+        let parts = Parts { design: Arc::clone(&design), penalty: Penalty::Lambda(lambda), ..parts };
         let as_read = replace(&mut problem, name.visit(width, Build { parts, ctx })??.problem);
         exact = Some((as_read, rounding));
     }
@@ -159,16 +168,8 @@ fn read_and_check(
         parameters: x.len(),
         classes,
         solver: choices.solver.name(),
-        memory: match choices.kept {
-            Kept::Within(bytes) => Some(bytes),
-            _ => None,
-        },
-        last: match choices.kept {
-            Kept::Last(steps) => Some(steps),
-            _ => None,
-        },
     };
-    Ok(Input { problem, x, initial, instance, exact })
+    Ok(Input { design, problem, x, initial, instance, exact })
 }
 
 /// Vectors of length m and n, times the classes, that a solve, its gradients and their scratch hold, about.

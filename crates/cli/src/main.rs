@@ -4,6 +4,7 @@
 //! that was asked for failed; 130 interrupted.
 
 mod args;
+mod bench;
 mod check;
 mod compare;
 mod data;
@@ -11,6 +12,7 @@ mod failure;
 mod gradient;
 mod input;
 mod make;
+mod measure;
 mod output;
 mod progress;
 
@@ -40,6 +42,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Some(Command::Gradient(command)) => gradient::run(&command, args.quiet),
         Some(Command::Compare(command)) => compare::run(&command, args.quiet),
+        Some(Command::Bench(command)) => bench::run(&command, args.threads, args.quiet),
         Some(Command::Check(command)) => check::run(&command),
         Some(Command::Data(command)) => data::run(&command, args.quiet),
         None => {

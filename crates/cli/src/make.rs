@@ -1,5 +1,7 @@
 //! `danskin data make`.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -18,18 +20,31 @@ pub(crate) fn run(args: &MakeArgs, quiet: bool) -> Result<(), Failure> {
     progress::watch_for_interrupts();
     let mut files = Together::open(&paths)?;
     let [design, targets, z] = files.files();
-    let named =
-        |place: usize, error| Failure::Output(anyhow::Error::new(error).context(paths[place].display().to_string()));
-    write_vector(z, synthetic.planted()).map_err(|error| named(2, error))?;
-    synthetic.write(design, targets, progress::rows(quiet)).map_err(|error| match error {
-        WriteError::Interrupted => Failure::Interrupted,
-        // Of the two files the design is the one that fills a disk.
-        WriteError::Io(error) => named(0, error),
-        _ => Failure::Output(error.into()),
-    })?;
-    progress::check_interrupt()?;
+    write_vector(z, synthetic.planted()).map_err(|error| unwritten(&paths[2], error))?;
+    write(&synthetic, &paths[0], design, targets, quiet)?;
     files.keep()?;
     print(&describe(args, &synthetic, &paths))
+}
+
+/// Writes the design, whose file is called `path`, and the targets.
+pub(crate) fn write(
+    synthetic: &Synthetic,
+    path: &Path,
+    design: &mut File,
+    targets: &mut File,
+    quiet: bool,
+) -> Result<(), Failure> {
+    synthetic.write(design, targets, progress::count("rows", quiet)).map_err(|error| match error {
+        WriteError::Interrupted => Failure::Interrupted,
+        // Of the two files the design is the one that fills a disk.
+        WriteError::Io(error) => unwritten(path, error),
+        _ => Failure::Output(error.into()),
+    })?;
+    progress::check_interrupt()
+}
+
+pub(crate) fn unwritten(path: &Path, error: io::Error) -> Failure {
+    Failure::Output(anyhow::Error::new(error).context(path.display().to_string()))
 }
 
 fn recipe(args: &MakeArgs) -> Recipe {

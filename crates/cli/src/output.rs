@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use danskin_bench::PlotError;
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
@@ -22,6 +23,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// The report's file.
 pub(crate) const REPORT: &str = "report.json";
+
+/// The table's file.
+const TABLE: &str = "report.csv";
 
 /// The folder that `--output` names.
 #[derive(Debug)]
@@ -68,6 +72,50 @@ impl Folder {
             serde_json::to_writer_pretty(&mut *out, report)?;
             out.write_all(b"\n")
         })
+    }
+
+    /// Writes the table, `text` if it could be made.
+    pub(crate) fn write_table<E>(&self, text: Result<String, E>) -> Result<(), Failure>
+    where
+        Result<String, E>: Context<String, E>,
+    {
+        let text = text.context(TABLE).map_err(Failure::Output)?;
+        self.write(TABLE, |out| out.write_all(text.as_bytes()))
+    }
+
+    /// Writes the plots, each under its name, and returns the names; one with nothing to draw is removed instead.
+    pub(crate) fn write_plots(
+        &self,
+        plots: impl IntoIterator<Item = (String, Result<String, PlotError>)>,
+    ) -> Result<Vec<String>, Failure> {
+        let mut written = Vec::new();
+        for (name, plot) in plots {
+            match plot {
+                Ok(svg) => {
+                    self.write(&name, |out| out.write_all(svg.as_bytes()))?;
+                    written.push(name);
+                }
+                Err(PlotError::NothingToDraw) => self.remove(&name)?,
+                Err(error) => return Err(Failure::Output(anyhow::Error::new(error).context(name))),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Where report, table and `plots` are, on one line after an empty one.
+    pub(crate) fn written(&self, plots: &[String]) -> String {
+        let files = [&[REPORT.to_owned(), TABLE.to_owned()], plots].concat();
+        format!("\nwritten to {}: {}\n", self.path.display(), files.join(", "))
+    }
+
+    /// `failure`, after report, table and `plots` were removed where it is that of a solve: what an earlier run left would pass
+    /// for the result of this one.
+    pub(crate) fn without_results(&self, failure: Failure, plots: impl IntoIterator<Item = String>) -> Failure {
+        if !matches!(failure, Failure::Solve(_)) {
+            return failure;
+        }
+        let mut files = [REPORT.to_owned(), TABLE.to_owned()].into_iter().chain(plots);
+        files.try_for_each(|file| self.remove(&file)).err().unwrap_or(failure)
     }
 
     /// Removes the file `name` that an earlier run may have left: it would pass for a result of this one.

@@ -69,11 +69,11 @@ pub(crate) fn download(quiet: bool) -> impl FnMut(Progress) {
     }
 }
 
-/// Shows on a terminal, unless `quiet`, how many rows are made, and ends that on Ctrl-C.
-pub(crate) fn rows(quiet: bool) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+/// Shows on a terminal, unless `quiet`, how many of `what` are done, and asks to end on Ctrl-C.
+pub(crate) fn count(what: &'static str, quiet: bool) -> impl FnMut(u64, u64) -> ControlFlow<()> {
     let bar = ProgressBar::with_draw_target(None, target(quiet)).with_finish(ProgressFinish::AndClear);
     bar.set_style(style(true));
-    bar.set_message("rows");
+    bar.set_message(what);
     move |done, total| {
         bar.set_length(total);
         bar.set_position(done);

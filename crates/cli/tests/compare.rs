@@ -204,7 +204,7 @@ fn data_sets_are_listed_and_described() {
 #[test]
 fn help_and_version() {
     let folder = TempDir::new().unwrap();
-    for arguments in ["--help", "gradient --help", "compare --help", "data --help", "--version"] {
+    for arguments in ["--help", "gradient --help", "compare --help", "bench --help", "data --help", "--version"] {
         let (code, stdout, stderr) = run(folder.path(), arguments);
         assert_eq!((code, stderr.as_str()), (0, ""), "{arguments}");
         assert!(stdout.contains("danskin"), "{arguments}: {stdout}");

@@ -182,6 +182,49 @@ fn flags_out_of_range_and_files_that_do_not_fit() {
 }
 
 #[test]
+fn measurements_that_cannot_be_made() {
+    let work = Workplace::new();
+    work.write("w.txt", "1 2 3");
+    let good = "bench --problem pnorm:3 --design d.svm --iterations 2 --output out";
+    for (arguments, word) in [
+        (format!("{good} --entries 100"), "--entries"),
+        (format!("{good} --iterations two"), "--iterations"),
+        (format!("{good} --memory 0"), "a share as 1/10, or none"),
+        (format!("{good} --memory none,"), "a share as 1/10, or none"),
+        (format!("{good} --memory 2/1"), "a share above 0 and at most 1"),
+        (format!("{good} --memory 0/3"), "a share above 0 and at most 1"),
+        (format!("{good} --memory=-1/3"), "a share above 0 and at most 1"),
+        (format!("{good} --memory 1/10,31"), "32 at the least"),
+        (format!("{good} --memory 1/10 --mode forward"), "--memory does not go with --mode forward"),
+        (format!("{good} --memory 1/10 --estimator analytic"), "--memory does not go with these estimators"),
+        (format!("{good} --memory 1/10 --solver newton"), "automatic"),
+        (format!("{good} --over-threads 0"), "--over-threads"),
+        (format!("{good} --over-threads 1,,2"), "--over-threads"),
+        (format!("{good} --over-threads 1025"), "1024"),
+        (format!("{good} --over-threads 1 --threads 2"), "--threads does not go with --over-threads"),
+        (format!("{good} --samples 0"), "--samples"),
+        (format!("{good} --samples -1"), "--samples"),
+        (format!("{good} --last 2"), "--last"),
+        (format!("{good} --restart"), "nesterov"),
+        (format!("{good} --condition 1"), "above 1"),
+        (format!("{good} --task x"), "--task"),
+        (good.replace("d.svm", "missing.svm"), "missing.svm"),
+        (good.replace("pnorm:3", "poisson"), "at least 0"),
+        ("bench --entries 0".to_owned(), "--entries"),
+        ("bench --entries 1e5".to_owned(), "--entries"),
+        ("bench --entries 18446744073709551615".to_owned(), "--entries 18446744073709551615"),
+        ("bench --problem gamma".to_owned(), "no synthetic targets for gamma: give --design"),
+        ("bench --problem multinomial".to_owned(), "no synthetic targets for multinomial"),
+        ("bench --targets w.txt".to_owned(), "--targets is for a design of yours: give --design"),
+        ("bench --weights w.txt".to_owned(), "--weights is for a design of yours"),
+        ("bench --positive 1".to_owned(), "--positive is for a design of yours"),
+        ("bench --columns 7".to_owned(), "--columns and --label-column is for a design of yours"),
+    ] {
+        check_refused(&work, &arguments, word);
+    }
+}
+
+#[test]
 fn synthetic_data_that_cannot_be_made() {
     let work = Workplace::new();
     for folder in ["folder.npz", "t.targets.npy", "z.z.npy"] {

@@ -8,11 +8,13 @@ use std::fs;
 use common::Workplace;
 use danskin::prelude::{LossName, Targets, Wrt};
 use danskin_bench::choice::{EstimatorKind, SolverKind};
+use danskin_bench::measure::PassKind;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 const GRADIENT: &str = include_str!("../../../docs/schemas/gradient-report.json");
 const COMPARE: &str = include_str!("../../../docs/schemas/compare-report.json");
+const BENCH: &str = include_str!("../../../docs/schemas/bench-report.json");
 
 fn schema(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -270,6 +272,60 @@ fn every_end_of_a_comparison() {
 }
 
 #[test]
+fn every_end_of_a_measurement() {
+    check(
+        "bench --samples 1 --over-threads 1",
+        &schema(BENCH),
+        &[
+            (
+                "--entries 100 --iterations 0,3",
+                0,
+                "/designs/0/design",
+                json!("zipf --rows 2 --columns 50 --per-row 50"),
+            ),
+            (
+                "--problem poisson --entries 100 --iterations 1",
+                0,
+                "/designs/0/design",
+                json!("zipf --rows 2 --columns 50 --per-row 50 --task counts"),
+            ),
+            // A tape that holds nothing has a share of nothing.
+            ("--problem ridge --design d.svm --iterations 5", 0, "/designs/0/estimators/2/memory", json!(0)),
+            (
+                "--problem multinomial --design three.svm --iterations 2 --memory 1MiB --wrt design",
+                0,
+                "/designs/0/storage/value_bytes",
+                json!(8),
+            ),
+            (
+                "--problem ridge --design d.svm --iterations 5 --linear-solver cg --linear-tolerance 1e-300",
+                0,
+                "/designs/0/estimators/3/status",
+                json!("inexact"),
+            ),
+            (
+                "--problem ridge --design wide.svm --lambda 0 --iterations 2",
+                3,
+                "/designs/0/reference/estimator",
+                json!("analytic"),
+            ),
+            (
+                "--problem pnorm:4 --lambda 0.1 --design d.svm --iterations 50 --step 1000 --memory none",
+                3,
+                "/designs/0/estimators/1/status",
+                json!("diverged"),
+            ),
+            (
+                "--problem ridge --design d.svm --iterations 5 --solver lbfgs",
+                3,
+                "/designs/0/estimators/1/status",
+                json!("not-unrolled"),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn bad_input_leaves_no_report() {
     let work = workplace();
     for command in ["gradient --iterations 5", "compare --iterations 5"] {
@@ -297,7 +353,18 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn a_field_removed_misspelt_or_of_another_type_is_refused() {
     let (work, gradient, compare) = (workplace(), validator(&schema(GRADIENT)), validator(&schema(COMPARE)));
+    let bench = validator(&schema(BENCH));
     for (validator, arguments, code) in [
+        (
+            &bench,
+            "bench --problem ridge --lambda 0 --design wide.svm --iterations 2 --samples 1 --over-threads 1 --memory none",
+            3,
+        ),
+        (
+            &bench,
+            "bench --problem multinomial --design three.svm --iterations 2 --samples 1 --over-threads 1 --memory 1MiB",
+            0,
+        ),
         (&gradient, "gradient --problem multinomial --lambda 1 --design three.svm --iterations 2", 0),
         (&gradient, "gradient --problem ridge --lambda 0 --design wide.svm --iterations 2", 3),
         (&gradient, "gradient --problem ridge --lambda 0 --design twice.svm --iterations 5 --linear-solver cg", 0),
@@ -371,7 +438,7 @@ fn enumerated<'a>(schema: &'a Value, pointer: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_name_is_in_its_enum_and_no_other() {
-    let (gradient, compare) = (schema(GRADIENT), schema(COMPARE));
+    let (gradient, compare, bench) = (schema(GRADIENT), schema(COMPARE), schema(BENCH));
     // An interrupted run leaves no report, bad input has exit code 2 and none either.
     for (source, unreported, pointer) in [
         (include_str!("../../core/src/solve/stop.rs"), &["interrupted"][..], "/$defs/status/enum"),
@@ -389,10 +456,13 @@ fn every_name_is_in_its_enum_and_no_other() {
         }
         assert_eq!(enumerated(&gradient, pointer), names, "{pointer}");
     }
+    let passes = PassKind::ALL.iter().map(|pass| pass.name()).collect();
+    assert_eq!(enumerated(&bench, "/$defs/pass/properties/pass/enum"), passes);
     let solvers = SolverKind::ALL.iter().map(|solver| solver.name()).collect();
     assert_eq!(enumerated(&gradient, "/$defs/solver/enum"), solvers);
     assert_eq!(enumerated(&gradient, "/$defs/wrt/enum"), Wrt::ALL.map(Wrt::name).into());
     let estimators: BTreeSet<_> = EstimatorKind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(enumerated(&bench, "/$defs/estimator/properties/estimator/enum"), estimators);
     for (schema, pointer) in [
         (&gradient, "/$defs/run/properties/estimators/properties"),
         (&gradient, "/$defs/failure/properties/estimators/properties"),
@@ -405,19 +475,23 @@ fn every_name_is_in_its_enum_and_no_other() {
 }
 
 #[test]
-fn what_both_reports_hold_means_the_same() {
-    let (gradient, compare) = (schema(GRADIENT), schema(COMPARE));
-    for (name, definition) in compare["$defs"].as_object().unwrap() {
-        // An estimate has a norm in one, an error in the other.
-        if let Some(other) = gradient["$defs"].get(name).filter(|_| !name.starts_with("found") && name != "missing") {
-            assert_eq!(definition, other, "{name}");
+fn what_several_reports_hold_means_the_same() {
+    let (gradient, compare, bench) = (schema(GRADIENT), schema(COMPARE), schema(BENCH));
+    for (one, another) in [(&compare, &gradient), (&bench, &gradient), (&bench, &compare)] {
+        for (name, definition) in one["$defs"].as_object().unwrap() {
+            // An estimate has a norm in one, an error in the other.
+            let differs = name.starts_with("found") || name == "missing";
+            if let Some(other) = another["$defs"].get(name).filter(|_| !differs) {
+                assert_eq!(definition, other, "{name}");
+            }
         }
     }
+    assert_eq!(bench["$defs"]["reference"], compare["properties"]["reference"]);
 }
 
 #[test]
 fn every_field_is_described() {
-    for schema in [schema(GRADIENT), schema(COMPARE)] {
+    for schema in [schema(GRADIENT), schema(COMPARE), schema(BENCH)] {
         let mut found = Vec::new();
         places(&schema, "", &mut found);
         let fields = found.iter().filter(|place| {

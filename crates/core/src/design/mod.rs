@@ -4,6 +4,7 @@
 //! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite; an index takes 1, 2 or 4 bytes,
 //! a value 8, or 4 or none where nothing is lost by it ([`Design::rounded`] loses). Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
+mod footprint;
 mod gram;
 mod kernel;
 mod matrix;
@@ -16,6 +17,7 @@ mod storage;
 use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
+pub use footprint::Footprint;
 pub use matrix::Matrix;
 use matrix::{Transpose, with_rows};
 pub use pass::{Block, EntryOutput, Link, Pass};

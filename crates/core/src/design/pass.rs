@@ -447,8 +447,8 @@ mod tests {
         // Rows of D^T named by 4 bytes, and 1.
         designs.push((changed(&random::design(70_000, 40, 2, 20), |_| 1.0), true));
         designs.push((changed(&random::design(200, 3, 2, 20), |_| 1.0), true));
-        // Eleven pieces.
-        designs.push((random::design(20_000, 300, 15, 4), false));
+        // Many pieces.
+        designs.push((random::design(20_000, 300, 40, 4), false));
         designs
     }
 

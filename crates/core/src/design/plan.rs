@@ -102,6 +102,10 @@ impl Order {
         self.rows_at_most
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.sorted.len() as u64
+    }
+
     pub(super) fn is_sorted(&self) -> bool {
         !self.sorted.is_empty()
     }
