@@ -35,10 +35,14 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<ExitCode, Failure> {
     progress::catch_interrupts();
-    if let Some(threads) = args.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
-        pool.build_global().map_err(|error| Failure::Input(error.into()))?;
-    }
+    // 0 is as many as there are cores.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or_default().into());
+    let pool = pool.build().map_err(|error| Failure::Input(error.into()))?;
+    // One of the pool's threads runs all: another would hand each pass over to it, and wait.
+    pool.install(|| command(args))
+}
+
+fn command(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Some(Command::Gradient(command)) => gradient::run(&command, args.quiet),
         Some(Command::Compare(command)) => compare::run(&command, args.quiet),
