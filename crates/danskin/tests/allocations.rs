@@ -29,6 +29,7 @@ fn steps_allocate_nothing() {
             unrolled(&problem, &x, &Backtracking::default());
             // Its pairs of changes are there after ten steps.
             steps(&problem, &x, &Lbfgs::default());
+            newton(&problem, &x, &Newton::new(Cg::default()));
         }
         let classes = Multinomial::new(3).unwrap();
         let targets = classes.targets(&(0..n).map(|i| i % 3).collect::<Vec<_>>());
@@ -42,6 +43,16 @@ fn steps<P: Problem, S: Solver<P>>(problem: &P, x: &[f64], solver: &S) {
     let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
     let [few, many] = allocations(|steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
     assert_eq!(few, many, "a step");
+}
+
+/// Few steps: it converges in ten or so, and stalls.
+fn newton<P: Problem>(problem: &P, x: &[f64], solver: &Newton<Cg>) {
+    let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
+    let [few, many] = allocations_at([2, 4], |steps, ctx| {
+        let solution = solve(steps).run_in(ctx).unwrap();
+        assert_eq!(solution.steps(), steps);
+    });
+    assert_eq!(few, many, "a step of Newton's method");
 }
 
 fn unrolled<P: Problem, S: Replay<P>>(problem: &P, x: &[f64], solver: &S) {
