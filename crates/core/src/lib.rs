@@ -37,6 +37,7 @@ pub mod outer;
 pub mod problem;
 mod random;
 mod rowwise;
+mod simd;
 pub mod solve;
 pub mod solver;
 pub mod testing;

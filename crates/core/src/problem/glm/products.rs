@@ -45,6 +45,18 @@ impl<L: RowLoss> Row<'_, L> {
         self.of(self.targets, row)
     }
 
+    /// Of `rows` rows from `first` on.
+    #[inline]
+    fn of_rows<'b>(&self, vector: &'b [f64], first: usize, rows: usize) -> &'b [f64] {
+        &vector[first * self.width()..][..rows * self.width()]
+    }
+
+    /// The weights of `rows` rows from `first` on, empty for ones.
+    #[inline]
+    fn weights_of(&self, first: usize, rows: usize) -> &[f64] {
+        if self.weights.is_empty() { &[] } else { &self.weights[first..][..rows] }
+    }
+
     #[inline]
     fn weight(&self, row: usize) -> f64 {
         self.weights.get(row).copied().unwrap_or(1.0)
@@ -93,17 +105,20 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let zeros = ctx.take_zeroed(width);
         let link = |block: Block<'_>| {
             let ([a, b], width) = (block.entry_weights, row.width());
+            if v.is_some() && w.is_none() && a.is_empty() && (wrt == Wrt::Targets || block.row_output.is_empty()) {
+                let of_rows = |vector| row.of_rows(vector, block.first, block.rows);
+                let u = if recompute { block.dots[u_input] } else { of_rows(at.memo) };
+                let weights = row.weights_of(block.first, block.rows);
+                let rows = [u, of_rows(row.targets), block.dots[0]];
+                row.loss.grad_tangents_of_rows(rows, weights, block.weights, (scale, block.row_output));
+                return;
+            }
             for k in 0..block.rows {
                 let (i, part) = (block.first + k, k * width..(k + 1) * width);
                 let u = if recompute { &block.dots[u_input][part.clone()] } else { row.of(at.memo, i) };
                 let du = if v.is_some() { &block.dots[0][part.clone()] } else { &zeros };
                 let (y, weight) = (row.y(i), row.weight(i));
                 let out = &mut block.weights[part.clone()];
-                if wrt == Wrt::Targets && !block.row_output.is_empty() {
-                    let y_out = (scale * weight, &mut block.row_output[part]);
-                    row.loss.grad_tangents(u, y, du, weight, out, y_out);
-                    continue;
-                }
                 let dy = w.filter(|_| wrt == Wrt::Targets).map_or(&[][..], |w| row.of(w, i));
                 row.loss.grad_u_tangent(u, y, du, dy, weight, out);
                 if let Some(w) = w.filter(|_| wrt == Wrt::Weights) {
@@ -190,12 +205,9 @@ impl<L: RowLoss, R: Penalty> Objective for Glm<L, R> {
             if !block.row_output.is_empty() {
                 block.row_output.copy_from_slice(block.dots[0]);
             }
-            block.weights.fill(0.0);
-            let width = row.width();
-            for k in 0..block.rows {
-                let (i, part) = (block.first + k, k * width..(k + 1) * width);
-                row.loss.grad_u(&block.dots[0][part.clone()], row.y(i), row.weight(i), &mut block.weights[part]);
-            }
+            let (y, weights) =
+                (row.of_rows(row.targets, block.first, block.rows), row.weights_of(block.first, block.rows));
+            row.loss.grad_u_of_rows(block.dots[0], y, weights, block.weights);
         };
         let pass = Pass { width, inputs: &[z], row_output: memo, out, ..Pass::default() };
         self.matrix(x).pass(pass, &link, ctx);

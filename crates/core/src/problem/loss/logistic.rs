@@ -3,6 +3,8 @@
 //! With the margin m = y u, s = 1 / (1 + exp(m)) and w = s (1 - s):
 //! phi_u = -y s, phi_y = -u s, phi_uu = y² w, phi_uy = m w - s.
 
+use crate::simd::{Loop, exp_of_nonpositive, widest};
+
 use super::{Loss, NamedLoss, Recession, Refusal, Targets};
 
 /// The logistic loss; y is a label -1 or +1, or any real number (the gradient with respect to it is asked for).
@@ -10,11 +12,61 @@ use super::{Loss, NamedLoss, Recession, Refusal, Targets};
 pub struct Logistic;
 
 /// (s, w) at margin m, from exp(-|m|) alone: neither overflows, and w keeps its relative accuracy at every m.
-#[inline]
+#[inline(always)]
 fn sigmoid(margin: f64) -> (f64, f64) {
-    let e = (-margin.abs()).exp();
+    let e = exp_of_nonpositive(-margin.abs());
     let q = 1.0 / (1.0 + e);
     (if margin >= 0.0 { e * q } else { q }, e * q * q)
+}
+
+/// (phi_u, phi_y).
+#[inline(always)]
+fn first(u: f64, y: f64) -> (f64, f64) {
+    let (s, _) = sigmoid(y * u);
+    (-y * s, -u * s)
+}
+
+/// (phi_uu, phi_uy).
+#[inline(always)]
+fn second(u: f64, y: f64) -> (f64, f64) {
+    let margin = y * u;
+    let (s, w) = sigmoid(margin);
+    // w decays faster than any margin grows; an infinite margin times w = 0 is 0.
+    let product = if w == 0.0 { 0.0 } else { margin * w };
+    (y * (y * w), product - s)
+}
+
+/// phi_u of consecutive rows.
+struct Firsts<'a> {
+    u: &'a [f64],
+    y: &'a [f64],
+    phi_u: &'a mut [f64],
+}
+
+impl Loop for Firsts<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for ((&u, &y), phi_u) in self.u.iter().zip(self.y).zip(self.phi_u) {
+            *phi_u = first(u, y).0;
+        }
+    }
+}
+
+/// phi_uu and phi_uy of consecutive rows.
+struct Seconds<'a> {
+    u: &'a [f64],
+    y: &'a [f64],
+    phi_uu: &'a mut [f64],
+    phi_uy: &'a mut [f64],
+}
+
+impl Loop for Seconds<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (((&u, &y), phi_uu), phi_uy) in self.u.iter().zip(self.y).zip(self.phi_uu).zip(self.phi_uy) {
+            (*phi_uu, *phi_uy) = second(u, y);
+        }
+    }
 }
 
 impl Loss for Logistic {
@@ -26,17 +78,20 @@ impl Loss for Logistic {
 
     #[inline]
     fn first(&self, u: f64, y: f64) -> (f64, f64) {
-        let (s, _) = sigmoid(y * u);
-        (-y * s, -u * s)
+        first(u, y)
     }
 
     #[inline]
     fn second(&self, u: f64, y: f64) -> (f64, f64) {
-        let margin = y * u;
-        let (s, w) = sigmoid(margin);
-        // w decays faster than any margin grows; an infinite margin times w = 0 is 0.
-        let product = if w == 0.0 { 0.0 } else { margin * w };
-        (y * (y * w), product - s)
+        second(u, y)
+    }
+
+    fn firsts(&self, u: &[f64], y: &[f64], phi_u: &mut [f64]) {
+        widest(Firsts { u, y, phi_u });
+    }
+
+    fn seconds(&self, u: &[f64], y: &[f64], phi_uu: &mut [f64], phi_uy: &mut [f64]) {
+        widest(Seconds { u, y, phi_uu, phi_uy });
     }
 
     fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
@@ -67,6 +122,23 @@ impl NamedLoss for Logistic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_together_have_the_bits_of_each() {
+        let mut u: Vec<f64> = (0..103).map(|k| 0.37 * f64::from(k) - 19.0).collect();
+        u.extend([0.0, -0.0, 1e-300, 710.0, -746.0, 1e300, f64::MAX, f64::MIN]);
+        let y: Vec<f64> = (0..u.len()).map(|k| [1.0, -1.0, 0.3, -1e200][k % 4]).collect();
+        let (mut phi_u, mut phi_uu, mut phi_uy) = (u.clone(), u.clone(), u.clone());
+        Logistic.firsts(&u, &y, &mut phi_u);
+        Logistic.seconds(&u, &y, &mut phi_uu, &mut phi_uy);
+        let bits = |numbers: [f64; 3]| numbers.map(f64::to_bits);
+        for (k, (&u, &y)) in u.iter().zip(&y).enumerate() {
+            let (second, first) = (Logistic.second(u, y), Logistic.first(u, y));
+            assert_eq!(bits([phi_u[k], phi_uu[k], phi_uy[k]]), bits([first.0, second.0, second.1]), "{u:e} {y:e}");
+        }
+        Logistic.firsts(&[f64::NAN], &[1.0], &mut phi_u);
+        assert!(phi_u[0].is_nan());
+    }
 
     #[test]
     fn huge_margins_neither_overflow_nor_vanish_wrongly() {

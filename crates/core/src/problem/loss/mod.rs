@@ -73,6 +73,23 @@ pub trait Loss: Sync {
     /// (phi_uu, phi_uy).
     fn second(&self, u: f64, y: f64) -> (f64, f64);
 
+    /// phi_u of consecutive rows, the bits of [`Loss::first`] row by row. Override it where rows together are faster.
+    #[inline]
+    fn firsts(&self, u: &[f64], y: &[f64], phi_u: &mut [f64]) {
+        for ((&u, &y), phi_u) in u.iter().zip(y).zip(phi_u) {
+            *phi_u = self.first(u, y).0;
+        }
+    }
+
+    /// phi_uu and phi_uy of consecutive rows, the bits of [`Loss::second`] row by row. Override it where rows together are
+    /// faster.
+    #[inline]
+    fn seconds(&self, u: &[f64], y: &[f64], phi_uu: &mut [f64], phi_uy: &mut [f64]) {
+        for (((&u, &y), phi_uu), phi_uy) in u.iter().zip(y).zip(phi_uu).zip(phi_uy) {
+            (*phi_uu, *phi_uy) = self.second(u, y);
+        }
+    }
+
     /// A bound on phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or it is not known.
     fn curvature(&self, y: f64, level: f64) -> Option<f64>;
 
@@ -131,6 +148,39 @@ pub trait RowLoss: Sync {
     fn grad_tangents(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64], y_out: (f64, &mut [f64])) {
         self.grad_u_tangent(u, y, du, &[], scale, out);
         self.grad_y_tangent(u, y, du, y_out.0, y_out.1);
+    }
+
+    /// `out = w phi_u` of consecutive rows, with their weights w, empty for ones.
+    #[inline]
+    fn grad_u_of_rows(&self, u: &[f64], y: &[f64], weights: &[f64], out: &mut [f64]) {
+        let width = self.width();
+        out.fill(0.0);
+        for (k, out) in out.chunks_exact_mut(width).enumerate() {
+            let part = k * width..(k + 1) * width;
+            self.grad_u(&u[part.clone()], &y[part], weights.get(k).copied().unwrap_or(1.0), out);
+        }
+    }
+
+    /// `out = w phi_uu du` and, unless it is empty, `y_out += scale w phi_yu du`, of at most [`BLOCK_ROWS`](crate::design::BLOCK_ROWS) consecutive rows,
+    /// with their weights w, empty for ones.
+    #[inline]
+    fn grad_tangents_of_rows(
+        &self,
+        [u, y, du]: [&[f64]; 3],
+        weights: &[f64],
+        out: &mut [f64],
+        (scale, y_out): (f64, &mut [f64]),
+    ) {
+        let width = self.width();
+        for (k, out) in out.chunks_exact_mut(width).enumerate() {
+            let part = k * width..(k + 1) * width;
+            let (weight, [u, y, du]) = (weights.get(k).copied().unwrap_or(1.0), [u, y, du].map(|v| &v[part.clone()]));
+            if y_out.is_empty() {
+                self.grad_u_tangent(u, y, du, &[], weight, out);
+            } else {
+                self.grad_tangents(u, y, du, weight, out, (scale * weight, &mut y_out[part]));
+            }
+        }
     }
 
     /// A bound on the largest eigenvalue of phi_uu(., y) over the u with phi(u, y) <= `level`; `None` if there is none or
@@ -199,6 +249,33 @@ impl<L: Loss> RowLoss for L {
         let (phi_uu, phi_uy) = self.second(u[0], y[0]);
         out[0] = scale * phi_uu * du[0];
         y_out.1[0] += y_out.0 * phi_uy * du[0];
+    }
+
+    #[inline]
+    fn grad_u_of_rows(&self, u: &[f64], y: &[f64], weights: &[f64], out: &mut [f64]) {
+        self.firsts(u, y, out);
+        out.iter_mut().zip(weights).for_each(|(out, weight)| *out *= weight);
+    }
+
+    #[inline]
+    fn grad_tangents_of_rows(
+        &self,
+        [u, y, du]: [&[f64]; 3],
+        weights: &[f64],
+        out: &mut [f64],
+        (scale, y_out): (f64, &mut [f64]),
+    ) {
+        let mut phi_uy = [0.0; crate::design::BLOCK_ROWS];
+        let phi_uy = &mut phi_uy[..u.len()];
+        self.seconds(u, y, out, phi_uy);
+        out.iter_mut().zip(weights).for_each(|(out, weight)| *out *= weight);
+        out.iter_mut().zip(du).for_each(|(out, du)| *out *= du);
+        if weights.is_empty() {
+            y_out.iter_mut().zip(phi_uy).zip(du).for_each(|((out, phi_uy), du)| *out += scale * *phi_uy * du);
+        } else {
+            let rows = y_out.iter_mut().zip(phi_uy).zip(du).zip(weights);
+            rows.for_each(|(((out, phi_uy), du), weight)| *out += scale * weight * *phi_uy * du);
+        }
     }
 
     fn curvature(&self, y: &[f64], level: f64) -> Option<f64> {
