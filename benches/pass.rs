@@ -5,32 +5,27 @@
 //! `-- FILE ...` other designs. Samples are taken in turn; the least counts, as the machine only ever adds.
 
 use std::error::Error;
-use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
 use danskin::prelude::*;
+use danskin_bench::measure::{Machine, Probe};
 use danskin_bench::table::aligned;
 use danskin_data::make::{Recipe, Zipf};
 use danskin_data::{ReadOptions, Shipped};
 use rayon::prelude::*;
 
 const SAMPLES: usize = 15;
-/// Numbers that the probe reads: 256 MiB, beyond any cache of a processor of today but the largest.
-const PROBED: usize = 1 << 25;
-/// Numbers that a task of the probe reads.
-const CHUNK: usize = 1 << 16;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let memory = vec![1.0; PROBED];
+    let probe = Probe::beyond_caches(&Machine::this())?;
     if files.is_empty() {
-        measure("debian_small", Shipped::find("debian_small").expect("it is shipped").load()?.design, &memory);
+        measure("debian_small", Shipped::find("debian_small").expect("it is shipped").load()?.design, &probe);
         let synthetic = Recipe::new(Zipf, 100_000, 20_000).per_row(50).prepare()?;
-        measure("zipf", synthetic.dataset()?.design, &memory);
+        measure("zipf", synthetic.dataset()?.design, &probe);
     }
     for file in files {
-        measure(&file, danskin_data::read(Path::new(&file), &ReadOptions::default())?.design, &memory);
+        measure(&file, danskin_data::read(Path::new(&file), &ReadOptions::default())?.design, &probe);
     }
     Ok(())
 }
@@ -103,7 +98,7 @@ impl Plain {
     }
 }
 
-fn measure(name: &str, design: Design, memory: &[f64]) {
+fn measure(name: &str, design: Design, probe: &Probe) {
     let (n, m, entries) = (design.rows(), design.columns(), design.entries());
     let mut triplets = Vec::with_capacity(entries);
     design.for_each_entry(|row, column, value| triplets.push((row as u32, column as u32, value)));
@@ -122,9 +117,6 @@ fn measure(name: &str, design: Design, memory: &[f64]) {
     threads.dedup();
     for threads in threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        let probe = Work::new("read of memory, 8 bytes", || {
-            black_box(read(memory));
-        });
         let matrix = problem.design().matrix();
         let mut ctx = Ctx::new();
         let (mut grad, mut memo) = (vec![0.0; m], vec![0.0; n]);
@@ -138,7 +130,7 @@ fn measure(name: &str, design: Design, memory: &[f64]) {
             (std::array::from_fn(|_| vec![0.0; m]), std::array::from_fn(|_| vec![0.0; n]));
         let v = grad.clone();
         let mut work = [
-            probe,
+            Work::new("read of memory, 8 bytes", || probe.read()),
             Work::new("plain D z", || rows.dots(&z, &mut plain_u, &|_, dot| dot)),
             Work::new("D z", || matrix.apply(&z, &mut u, &mut of_d)),
             Work::new("plain fused gradient", || rows.fused(&z, &mut accumulators, &link)),
@@ -156,7 +148,7 @@ fn measure(name: &str, design: Design, memory: &[f64]) {
         ];
         pool.install(|| sample(&mut work));
         println!("{threads} thread{}, ns an entry", if threads == 1 { "" } else { "s" });
-        report(&mut work, entries);
+        report(&work, entries, probe.bytes() as usize / 8);
     }
 }
 
@@ -186,30 +178,18 @@ fn sample(work: &mut [Work<'_>]) {
     work.iter_mut().for_each(|work| work.seconds.sort_by(f64::total_cmp));
 }
 
-/// The probe first, whose entries are numbers of its own.
-fn report(work: &mut [Work<'_>], entries: usize) {
+/// The probe first, whose entries are `probed` numbers of its own.
+fn report(work: &[Work<'_>], entries: usize, probed: usize) {
     let least = |name: &str| work.iter().find(|work| work.name == name).map_or(f64::NAN, |work| work.seconds[0]);
     let plain = ["plain D z", "plain fused gradient", "plain rows, then columns"].map(least);
     let rows = work.iter().enumerate().map(|(k, work)| {
         let (least, median) = (work.seconds[0], work.seconds[SAMPLES / 2]);
-        let nanoseconds = |seconds: f64| format!("{:.3}", 1e9 * seconds / if k == 0 { PROBED } else { entries } as f64);
+        let nanoseconds = |seconds: f64| format!("{:.3}", 1e9 * seconds / if k == 0 { probed } else { entries } as f64);
         let ratios = plain.iter().map(|plain| if k == 0 { "-".to_owned() } else { format!("{:.2}", least / plain) });
         [work.name.to_owned(), nanoseconds(least), nanoseconds(median)].into_iter().chain(ratios).collect()
     });
     let header = ["", "least", "median", "of plain D z", "of plain fused", "of plain rows, columns"].map(str::to_owned);
     println!("{}", aligned(header.to_vec(), rows.collect(), &[0]));
-}
-
-/// The sum of all numbers, in parts.
-fn read(memory: &[f64]) -> f64 {
-    let sum = |chunk: &[f64]| {
-        let mut lanes = [0.0; 16];
-        for numbers in chunk.as_chunks::<16>().0 {
-            lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane += number);
-        }
-        lanes.iter().sum::<f64>()
-    };
-    memory.par_chunks(CHUNK).map(sum).sum()
 }
 
 fn ratio(count: usize, of: usize) -> f64 {
