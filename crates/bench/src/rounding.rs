@@ -13,22 +13,21 @@ const TOLERANCE: f64 = 1e-3;
 ///
 /// # Errors
 ///
-/// [`EstimateError`], as of [`Implicit`].
+/// [`SolveError`] if z or x is no point of `problem`; within, [`EstimateError`], as of [`Implicit`].
 ///
 /// # Panics
 ///
-/// If z or x have other lengths than both problems ask for.
+/// If `exact` is a function of other numbers of variables.
 pub fn effect(
     problem: &AnyProblem,
     exact: &AnyProblem,
     x: &[f64],
     z: &[f64],
     ctx: &mut Ctx,
-) -> Result<Gradient, EstimateError> {
+) -> Result<Result<Gradient, EstimateError>, SolveError> {
     let solver = GradientDescent::new(StepSize::Fixed(1.0));
-    let solution = Solve::new(problem, &solver, x).from(z).stop(Stop::steps(0)).run_in(ctx);
-    let solution = solution.expect("a point of the problem, and no step from it");
-    solution.gradient_in(&Discrepancy::new(exact), &Implicit::new(Cg::default()).tolerance(TOLERANCE), ctx)
+    let solution = Solve::new(problem, &solver, x).from(z).stop(Stop::steps(0)).run_in(ctx)?;
+    Ok(solution.gradient_in(&Discrepancy::new(exact), &Implicit::new(Cg::default()).tolerance(TOLERANCE), ctx))
 }
 
 #[cfg(test)]
@@ -52,7 +51,7 @@ mod tests {
         });
         axpy(-1.0, &of_rounded, &mut difference);
         let solution = Solve::new(&rounded, &newton, &x).stop(Stop::tolerance(1e-14).within(50)).run().unwrap();
-        let found = effect(&rounded, &exact, &x, solution.z(), &mut Ctx::new()).unwrap();
+        let found = effect(&rounded, &exact, &x, solution.z(), &mut Ctx::new()).unwrap().unwrap();
         // The linear system's tolerance; rounding of the gradients themselves is 1e-8 of a difference of 1e-8.
         let error = distance(&found.value, &difference);
         assert!(error <= 5.0 * TOLERANCE * norm(&difference), "{error:e} of {:e}", norm(&difference));

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     if let Some((exact, found)) = &input.exact {
         if snapshot.status != Status::Diverged {
             let problem = input.problem.as_ref();
-            effect = Some(rounding::effect(problem, exact.as_ref(), &input.x, &snapshot.z, &mut ctx));
+            effect = Some(rounding::effect(problem, exact.as_ref(), &input.x, &snapshot.z, &mut ctx)?);
         }
         report = report.rounded(*found, effect.as_ref());
         progress::check_interrupt()?;

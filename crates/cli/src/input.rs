@@ -44,6 +44,7 @@ impl Penalty {
 /// A problem and where to start.
 pub(crate) struct Input {
     pub(crate) design: Arc<Design>,
+    pub(crate) wrt: Wrt,
     pub(crate) problem: Box<AnyProblem>,
     pub(crate) x: Vec<f64>,
     pub(crate) initial: Option<Vec<f64>>,
@@ -55,7 +56,7 @@ pub(crate) struct Input {
 impl Input {
     /// D at x.
     pub(crate) fn matrix(&self) -> Matrix<'_> {
-        if self.instance.wrt == Wrt::Design.name() { self.design.with_values(&self.x) } else { self.design.matrix() }
+        if self.wrt == Wrt::Design { self.design.with_values(&self.x) } else { self.design.matrix() }
     }
 }
 
@@ -169,7 +170,7 @@ fn read_and_check(
         classes,
         solver: choices.solver.name(),
     };
-    Ok(Input { design, problem, x, initial, instance, exact })
+    Ok(Input { design, wrt: args.wrt, problem, x, initial, instance, exact })
 }
 
 /// Vectors of length m and n, times the classes, that a solve, its gradients and their scratch hold, about.

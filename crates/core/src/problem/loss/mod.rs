@@ -143,13 +143,6 @@ pub trait RowLoss: Sync {
     /// `out += scale phi_yu du`.
     fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]);
 
-    /// The two together, for losses that have what they share computed once: `out = scale phi_uu du` and, with
-    /// `y_out = (y_scale, out)`, `out += y_scale phi_yu du`.
-    fn grad_tangents(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64], y_out: (f64, &mut [f64])) {
-        self.grad_u_tangent(u, y, du, &[], scale, out);
-        self.grad_y_tangent(u, y, du, y_out.0, y_out.1);
-    }
-
     /// `out = w phi_u` of consecutive rows, with their weights w, empty for ones.
     #[inline]
     fn grad_u_of_rows(&self, u: &[f64], y: &[f64], weights: &[f64], out: &mut [f64]) {
@@ -161,8 +154,8 @@ pub trait RowLoss: Sync {
         }
     }
 
-    /// `out = w phi_uu du` and, unless it is empty, `y_out += scale w phi_yu du`, of at most [`BLOCK_ROWS`](crate::design::BLOCK_ROWS) consecutive rows,
-    /// with their weights w, empty for ones.
+    /// `out = w phi_uu du` and, unless it is empty, `y_out += scale w phi_yu du`, of at most
+    /// [`BLOCK_ROWS`](crate::design::BLOCK_ROWS) consecutive rows, with their weights w, empty for ones.
     #[inline]
     fn grad_tangents_of_rows(
         &self,
@@ -175,10 +168,9 @@ pub trait RowLoss: Sync {
         for (k, out) in out.chunks_exact_mut(width).enumerate() {
             let part = k * width..(k + 1) * width;
             let (weight, [u, y, du]) = (weights.get(k).copied().unwrap_or(1.0), [u, y, du].map(|v| &v[part.clone()]));
-            if y_out.is_empty() {
-                self.grad_u_tangent(u, y, du, &[], weight, out);
-            } else {
-                self.grad_tangents(u, y, du, weight, out, (scale * weight, &mut y_out[part]));
+            self.grad_u_tangent(u, y, du, &[], weight, out);
+            if !y_out.is_empty() {
+                self.grad_y_tangent(u, y, du, scale * weight, &mut y_out[part]);
             }
         }
     }
@@ -242,13 +234,6 @@ impl<L: Loss> RowLoss for L {
     #[inline]
     fn grad_y_tangent(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64]) {
         out[0] += scale * self.second(u[0], y[0]).1 * du[0];
-    }
-
-    #[inline]
-    fn grad_tangents(&self, u: &[f64], y: &[f64], du: &[f64], scale: f64, out: &mut [f64], y_out: (f64, &mut [f64])) {
-        let (phi_uu, phi_uy) = self.second(u[0], y[0]);
-        out[0] = scale * phi_uu * du[0];
-        y_out.1[0] += y_out.0 * phi_uy * du[0];
     }
 
     #[inline]
