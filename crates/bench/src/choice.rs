@@ -2,6 +2,7 @@
 
 use danskin::ctx::{Ctx, bytes_of};
 use danskin::estimator::EstimateError;
+use danskin::linear::{Hessian, LinearError, LinearSolve};
 use danskin::prelude::*;
 use danskin::solve::{NoTape, Recorder};
 use danskin::solver::{Curvature, Inertia, Pace, Search, Trial};
@@ -86,7 +87,7 @@ named! {
     Backtracking = "backtracking",
     /// L-BFGS.
     Lbfgs = "lbfgs",
-    /// Newton's method over conjugate gradient.
+    /// Newton's method.
     Newton = "newton";
     "gd, nesterov, heavy-ball, backtracking, lbfgs or newton"
 }
@@ -134,15 +135,131 @@ pub enum Kept {
 }
 
 named! {
-    /// How g3 solves its linear system.
+    /// How linear systems with the Hessian are solved.
     LinearMethod:
     /// By the work that each is predicted to take.
     Auto = "auto",
-    /// Conjugate gradient.
-    Cg = "cg",
     /// Dense Cholesky.
-    Dense = "dense";
-    "auto, cg or dense"
+    Dense = "dense",
+    /// Sparse Cholesky.
+    Sparse = "sparse",
+    /// Cholesky of the dual, n x n.
+    Dual = "dual",
+    /// Conjugate gradient.
+    Cg = "cg";
+    "auto, dense, sparse, dual or cg"
+}
+
+named! {
+    /// What conjugate gradient is preconditioned by.
+    Preconditioning:
+    /// Nothing.
+    None = "none",
+    /// The diagonal.
+    Jacobi = "jacobi",
+    /// Blocks of the diagonal.
+    BlockJacobi = "block-jacobi",
+    /// Incomplete Cholesky without fill.
+    IncompleteCholesky = "ic0",
+    /// A randomised sketch.
+    Nystrom = "nystrom";
+    "none, jacobi, block-jacobi, ic0 or nystrom"
+}
+
+/// A linear solver chosen at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// How systems are solved; where that is conjugate gradient, with the preconditioner beside it.
+    pub method: LinearMethod,
+    /// What conjugate gradient is preconditioned by.
+    pub preconditioner: Preconditioning,
+}
+
+impl Default for Linear {
+    fn default() -> Self {
+        Self { method: LinearMethod::Auto, preconditioner: Preconditioning::None }
+    }
+}
+
+impl Linear {
+    /// Bytes that it takes for n rows and m latent variables where these are known to be more than it may use.
+    #[must_use]
+    pub fn too_large(self, n: usize, m: usize) -> Option<u64> {
+        match self.method {
+            LinearMethod::Dense if !DenseCholesky::default().fits(m) => Some(DenseCholesky::bytes(m)),
+            LinearMethod::Dual if !DualCholesky::default().fits(n) => Some(DualCholesky::bytes(n)),
+            _ => None,
+        }
+    }
+}
+
+/// One field and one line of `by!` for each method.
+#[derive(Debug, Default)]
+pub struct LinearWorkspace {
+    auto: WorkspaceOf<Auto>,
+    dense: WorkspaceOf<DenseCholesky>,
+    sparse: WorkspaceOf<SparseCholesky>,
+    dual: WorkspaceOf<DualCholesky>,
+    cg: WorkspaceOf<Cg>,
+    jacobi: WorkspaceOf<Cg<Jacobi>>,
+    block_jacobi: WorkspaceOf<Cg<BlockJacobi>>,
+    incomplete: WorkspaceOf<Cg<IncompleteCholesky>>,
+    nystrom: WorkspaceOf<Cg<Nystrom>>,
+}
+
+type WorkspaceOf<H> = <H as HessianSolver<AnyProblem>>::Workspace;
+
+/// `$call` of the method that `$linear` names, with `$solver` bound to it and `$workspace` to what it keeps.
+macro_rules! by {
+    ($linear:expr, $all:expr, $solver:ident, $workspace:ident => $call:expr) => {
+        by!($linear, $all, $solver, $workspace => $call;
+            (Auto, _) auto: Auto,
+            (Dense, _) dense: DenseCholesky::default(),
+            (Sparse, _) sparse: SparseCholesky::default(),
+            (Dual, _) dual: DualCholesky::default(),
+            (Cg, None) cg: Cg::default(),
+            (Cg, Jacobi) jacobi: Cg::preconditioned(Jacobi),
+            (Cg, BlockJacobi) block_jacobi: Cg::preconditioned(BlockJacobi::default()),
+            (Cg, IncompleteCholesky) incomplete: Cg::preconditioned(IncompleteCholesky::default()),
+            (Cg, Nystrom) nystrom: Cg::preconditioned(Nystrom::default()),
+        )
+    };
+    ($linear:expr, $all:expr, $solver:ident, $workspace:ident => $call:expr;
+        $(($method:ident, $preconditioner:tt) $field:ident: $new:expr,)+) => {
+        match ($linear.method, $linear.preconditioner) {
+            $((LinearMethod::$method, by!(@ $preconditioner)) => {
+                let ($solver, $workspace) = ($new, &mut $all.$field);
+                $call
+            })+
+        }
+    };
+    (@ _) => { _ };
+    (@ $preconditioner:ident) => { Preconditioning::$preconditioner };
+}
+
+impl HessianSolver<AnyProblem> for Linear {
+    type Workspace = LinearWorkspace;
+
+    fn prepare(
+        &self,
+        hessian: Hessian<'_, AnyProblem>,
+        workspace: &mut Self::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        by!(self, workspace, solver, workspace => solver.prepare(hessian, workspace, ctx))
+    }
+
+    fn solve(
+        &self,
+        hessian: Hessian<'_, AnyProblem>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        by!(self, workspace, solver, workspace => solver.solve(hessian, workspace, rhs, tolerance, solution, ctx))
+    }
 }
 
 /// The choices of a run.
@@ -162,8 +279,8 @@ pub struct Choices {
     pub mode: Mode,
     /// What g2 records in reverse mode.
     pub kept: Kept,
-    /// How g3 solves its linear system.
-    pub linear: LinearMethod,
+    /// How g3 and Newton's method solve their linear systems.
+    pub linear: Linear,
     /// Relative residual that g3 asks of its linear system.
     pub linear_tolerance: f64,
 }
@@ -178,7 +295,7 @@ impl Default for Choices {
             estimators: EstimatorKind::ALL.to_vec(),
             mode: Mode::Reverse,
             kept: Kept::Steps,
-            linear: LinearMethod::Auto,
+            linear: Linear::default(),
             linear_tolerance: 1e-12,
         }
     }
@@ -307,23 +424,7 @@ impl Choices {
         S: Solver<AnyProblem>,
         R: Recording<S>,
     {
-        fn by<S, R, H>(
-            solution: &AnySolution<'_, S, R>,
-            method: H,
-            tolerance: f64,
-            ctx: &mut Ctx,
-        ) -> Result<Gradient, EstimateError>
-        where
-            S: Solver<AnyProblem>,
-            R: Recording<S>,
-            H: HessianSolver<AnyProblem>,
-        {
-            solution.gradient_in(&Envelope, &Implicit::new(method).tolerance(tolerance), ctx)
-        }
-        match self.linear {
-            LinearMethod::Auto => by(solution, Auto, self.linear_tolerance, ctx),
-            LinearMethod::Cg => by(solution, Cg::default(), self.linear_tolerance, ctx),
-            LinearMethod::Dense => by(solution, DenseCholesky::default(), self.linear_tolerance, ctx),
-        }
+        let implicit = Implicit::new(self.linear).tolerance(self.linear_tolerance);
+        solution.gradient_in(&Envelope, &implicit, ctx)
     }
 }

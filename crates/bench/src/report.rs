@@ -6,7 +6,7 @@
 use danskin::ctx::Cost;
 use danskin::design::Rounding;
 use danskin::estimator::EstimateError;
-use danskin::linear::{LinearSolve, LinearStatus};
+use danskin::linear::{LinearSolve, LinearStatus, Stages};
 use danskin::prelude::{Gradient, SolveError};
 use danskin::vector::norm;
 use serde::Serialize;
@@ -46,20 +46,40 @@ impl From<Cost> for CostReport {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LinearReport {
     method: &'static str,
+    preconditioner: Option<&'static str>,
     status: &'static str,
     iterations: usize,
     relative_residual: f64,
     positive_definite: bool,
+    condition: Option<f64>,
+    factor_entries: Option<u64>,
+    shift: f64,
+    seconds: StagesReport,
+}
+
+/// [`Stages`], in seconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct StagesReport {
+    form: f64,
+    analyse: f64,
+    factor: f64,
+    solve: f64,
 }
 
 impl From<LinearSolve> for LinearReport {
     fn from(linear: LinearSolve) -> Self {
+        let Stages { form, analyse, factor, solve } = linear.seconds;
         Self {
             method: linear.method,
+            preconditioner: linear.preconditioner,
             status: linear.status.name(),
             iterations: linear.iterations,
             relative_residual: linear.residual,
             positive_definite: linear.positive_definite,
+            condition: linear.condition.filter(|condition| condition.is_finite()),
+            factor_entries: linear.factor_entries,
+            shift: linear.shift,
+            seconds: StagesReport { form, analyse, factor, solve },
         }
     }
 }

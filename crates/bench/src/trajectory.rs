@@ -61,7 +61,7 @@ pub fn trajectory(
             StepSize::Fixed(first) => run.unrolled(&Backtracking::new(first), ctx),
         },
         SolverKind::Lbfgs => run.record(&Lbfgs::default(), NoTape, ctx),
-        SolverKind::Newton => run.record(&Newton::new(Cg::default()), NoTape, ctx),
+        SolverKind::Newton => run.record(&Newton::new(choices.linear), NoTape, ctx),
     }
 }
 

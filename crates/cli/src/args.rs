@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
 use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
-use danskin_bench::choice::{Choices, EstimatorKind, Kept, LinearMethod, Mode, SolverKind, UnknownName};
+use danskin_bench::choice::{
+    Choices, EstimatorKind, Kept, Linear, LinearMethod, Mode, Preconditioning, SolverKind, UnknownName,
+};
 use danskin_bench::measure::Budget;
 use danskin_data::make;
 use danskin_data::make::Kind;
@@ -154,9 +156,13 @@ pub(crate) struct MethodArgs {
     /// forward.
     #[arg(long, value_name = "MODE", default_value_t = Mode::Reverse)]
     pub(crate) mode: Mode,
-    /// How the implicit estimator solves its linear system: auto, cg or dense.
+    /// How the implicit estimator, and newton, solve their linear systems: auto, dense, sparse (Cholesky, dense or sparse), dual
+    /// (Cholesky of an n x n system, for fewer rows than columns) or cg (conjugate gradient).
     #[arg(long, value_name = "NAME", default_value_t = LinearMethod::Auto)]
-    pub(crate) linear_solver: LinearMethod,
+    linear_solver: LinearMethod,
+    /// What cg is preconditioned by: none, jacobi, block-jacobi, ic0 or nystrom. Another than none makes auto take cg.
+    #[arg(long, value_name = "NAME", default_value_t = Preconditioning::None)]
+    preconditioner: Preconditioning,
     /// Relative residual asked of that system.
     #[arg(long, value_name = "F", default_value = "1e-12", value_parser = not_negative)]
     pub(crate) linear_tolerance: f64,
@@ -239,9 +245,25 @@ impl MethodArgs {
             estimators: self.estimator.0.clone(),
             mode,
             kept,
-            linear: self.linear_solver,
+            linear: self.linear()?,
             linear_tolerance: self.linear_tolerance,
         })
+    }
+}
+
+impl MethodArgs {
+    /// The linear solver, if its preconditioner goes with it.
+    fn linear(&self) -> Result<Linear, Failure> {
+        let Self { linear_solver, preconditioner, .. } = *self;
+        let method = match (linear_solver, preconditioner) {
+            (method, Preconditioning::None) => method,
+            (LinearMethod::Auto | LinearMethod::Cg, _) => LinearMethod::Cg,
+            (method, _) => {
+                let message = anyhow!("--preconditioner does not go with --linear-solver {method}: it is for cg");
+                return Err(Failure::Input(message));
+            }
+        };
+        Ok(Linear { method, preconditioner })
     }
 }
 

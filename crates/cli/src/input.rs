@@ -7,10 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail, ensure};
 use danskin::ctx::Ctx;
 use danskin::design::{Design, Matrix, Rounding};
-use danskin::prelude::{
-    DenseCholesky, Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets, Wrt,
-};
-use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, LinearMethod, SolverKind};
+use danskin::prelude::{Glm, LossName, LossVisitor, Multinomial, NamedLoss, Objective, Point, Ridge, Targets, Wrt};
+use danskin_bench::choice::{AnyProblem, Choices, EstimatorKind, SolverKind};
 use danskin_bench::report::Instance;
 use danskin_data::{Cache, Dataset, ReadOptions, Registered, Shipped, read_vector_within};
 
@@ -137,12 +135,14 @@ fn read_and_check(
         Some(file) => Some(vector(file, args, what, latent)?),
         None => None,
     };
-    let factorises = choices.linear == LinearMethod::Dense && choices.estimators.contains(&EstimatorKind::Implicit);
-    ensure!(
-        !factorises || DenseCholesky::default().fits(latent),
-        "--linear-solver dense needs {} bytes for {latent} entries of z, more than it may use: take cg",
-        DenseCholesky::bytes(latent)
-    );
+    let solves = choices.estimators.contains(&EstimatorKind::Implicit) || choices.solver == SolverKind::Newton;
+    if let Some(needed) = choices.linear.too_large(design.rows(), latent).filter(|_| solves) {
+        let (method, n) = (choices.linear.method, design.rows());
+        bail!(
+            "--linear-solver {method} needs {needed} bytes for {n} rows and {latent} entries of z, more than it may use: \
+             take cg"
+        );
+    }
     let mut design = Arc::new(design);
     let parts = Parts { design: Arc::clone(&design), y, start: initial.clone(), penalty, args };
     let mut exact = None;

@@ -76,6 +76,57 @@ fn forward_mode_and_every_linear_solver_agree() {
 }
 
 #[test]
+fn every_linear_solver_and_preconditioner_gives_the_same_implicit_gradient() {
+    let work = Workplace::new();
+    let base = "gradient --problem logistic --design d.svm --lambda 0.5 --estimator implicit";
+    assert_eq!(work.run(&format!("{base} --iterations 7 --output expected --linear-solver dense")).code, 0);
+    let expected = work.vector("expected/implicit.npy");
+    let methods = ["--linear-solver sparse", "--linear-solver dual", "--linear-solver cg"].map(str::to_owned);
+    let preconditioners = ["jacobi", "block-jacobi", "ic0", "nystrom"];
+    for method in methods.into_iter().chain(preconditioners.map(|name| format!("--preconditioner {name}"))) {
+        let ran = work.run(&format!("{base} --iterations 7 --output out {method}"));
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{method}");
+        let found = work.vector("out/implicit.npy");
+        assert!(apart(&found, &expected) < 1e-12, "{method}: {found:?} {expected:?}");
+        let linear = &work.report("out")["estimators"]["implicit"]["linear"];
+        let (name, preconditioned) = match method.split_once(' ') {
+            Some(("--preconditioner", name)) => ("cg", Value::from(name)),
+            Some((_, name)) => (name, Value::Null),
+            None => unreachable!(),
+        };
+        assert_eq!((&linear["method"], &linear["preconditioner"]), (&name.into(), &preconditioned), "{method}");
+        assert!(linear["relative_residual"].as_f64().unwrap() <= 1e-12, "{method}");
+        assert!(linear["condition"].as_f64().unwrap() >= 0.99, "{method}");
+        assert_eq!(
+            linear["factor_entries"].is_null(),
+            matches!(method.as_str(), "--linear-solver cg" | "--preconditioner jacobi")
+        );
+        // Newton's method solves its systems with the same.
+        let ran =
+            work.run(&format!("{base} --iterations 30 --tolerance 1e-13 --solver newton --output newton {method}"));
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{method}");
+        assert_eq!(work.report("newton")["status"], "converged", "{method}");
+    }
+}
+
+#[test]
+fn a_linear_solver_that_does_not_suit_says_so() {
+    let work = Workplace::new();
+    let base = "gradient --problem ridge --design d.svm --iterations 3 --output out";
+    let ran = work.run(&format!("{base} --lambda 0 --linear-solver dual"));
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("dual cannot be used: it needs a penalty above 0"), "{}", ran.stderr);
+    let ran = work.run(
+        "gradient --problem multinomial --design digits --iterations 3 --lambda 1 --linear-solver sparse --output out",
+    );
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("sparse cannot be used: the pattern"), "{}", ran.stderr);
+    let ran = work.run(&format!("{base} --linear-solver dense --preconditioner jacobi"));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--preconditioner does not go with --linear-solver dense"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_budget_of_memory_changes_no_bit_of_a_result() {
     let work = Workplace::new();
     let base = "gradient --problem logistic --design digits --positive 3 --condition 100 --iterations 90";

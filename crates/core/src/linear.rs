@@ -51,6 +51,30 @@ pub struct LinearSolve {
     /// Whether the Hessian is known to be positive definite, by its factorisation or by strong convexity. Where it is
     /// not, the solution may be one of many: the one of least norm, if the method started at 0.
     pub positive_definite: bool,
+    /// The preconditioner used, if any.
+    pub preconditioner: Option<&'static str>,
+    /// About the largest over the smallest eigenvalue of the system as it was solved: after scaling to unit diagonal where it was
+    /// factorised, after preconditioning where it was iterated on. `None` where it is not known.
+    pub condition: Option<f64>,
+    /// Numbers in the factors that were made, the preconditioner's among them; `None` where none was.
+    pub factor_entries: Option<u64>,
+    /// What was added to the diagonal of a Hessian scaled to unit diagonal so that it could be factorised incompletely; 0 otherwise.
+    pub shift: f64,
+    /// Where the time went.
+    pub seconds: Stages,
+}
+
+/// Seconds of the stages of a linear solve; 0 for what was not done, or had been done before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stages {
+    /// Writing the Hessian down, as far as the method asks.
+    pub form: f64,
+    /// Analysing its pattern.
+    pub analyse: f64,
+    /// Factorising, or making the preconditioner.
+    pub factor: f64,
+    /// Solving.
+    pub solve: f64,
 }
 
 impl LinearSolve {
@@ -63,7 +87,18 @@ impl LinearSolve {
         residual: f64,
         positive_definite: bool,
     ) -> Self {
-        Self { method, status, iterations, residual, positive_definite }
+        Self {
+            method,
+            status,
+            iterations,
+            residual,
+            positive_definite,
+            preconditioner: None,
+            condition: None,
+            factor_entries: None,
+            shift: 0.0,
+            seconds: Stages::default(),
+        }
     }
 }
 
@@ -96,6 +131,20 @@ pub enum LinearError {
     /// The Hessian or the right-hand side holds NaN or infinity.
     #[error("the Hessian or the right-hand side is not finite")]
     NotFinite,
+    /// The method does not suit the problem, whatever its size.
+    #[error("the method {method} cannot be used: {why}")]
+    Unsuited {
+        /// The method.
+        method: &'static str,
+        /// Why, in words.
+        why: &'static str,
+    },
+    /// The preconditioner is not positive definite.
+    #[error("the preconditioner {preconditioner} is not positive definite")]
+    Preconditioner {
+        /// Which one.
+        preconditioner: &'static str,
+    },
     /// Whoever watches asked to end before there was a solution.
     #[error("interrupted")]
     Interrupted,
@@ -106,9 +155,9 @@ pub enum LinearError {
         bytes: u64,
     },
     /// The method needs more memory than it may use.
-    #[error("the method needs {needed} bytes, its limit is {limit} bytes")]
+    #[error("the method needs at least {needed} bytes, its limit is {limit} bytes")]
     TooLarge {
-        /// What it needs.
+        /// What it needs, at least.
         needed: u64,
         /// What it may use.
         limit: u64,

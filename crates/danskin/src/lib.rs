@@ -42,12 +42,16 @@ pub mod prelude {
     pub use danskin_core::problem::glm::{Glm, Wrt};
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
-    pub use danskin_core::problem::{AssembleHessian, Objective, Point, Problem, Work};
+    pub use danskin_core::problem::quadratic::Quadratic;
+    pub use danskin_core::problem::{AssembleHessian, GramHessian, Objective, Point, Problem, SparseHessian, Work};
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
     pub use danskin_core::solver::{
         Backtracking, GradientDescent, HeavyBall, Iterate, Lbfgs, Momentum, Nesterov, Newton, SolveError, Solver,
         State, Step, StepSize,
     };
-    pub use danskin_implicit::{Auto, Cg, DenseCholesky, Implicit};
+    pub use danskin_implicit::{
+        Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Nystrom,
+        Preconditioner, SparseCholesky,
+    };
     pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Recorded, Replay, Tangents, Tape, Unroll};
 }

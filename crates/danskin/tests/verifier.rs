@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use common::suited;
 use danskin::ctx::Ctx;
+use danskin::design::Matrix;
 use danskin::prelude::*;
 use danskin::testing::{
     Differences, EstimatorMismatch, Mismatch, check_estimators, check_estimators_by, check_estimators_from,
@@ -147,8 +148,37 @@ impl<P: AssembleHessian> AssembleHessian for Wrong<P> {
         scale(self.factor("assemble_hessian", at), out);
     }
 
+    fn unit(&self) -> usize {
+        self.right.unit()
+    }
+
+    fn assemble_blocks(&self, at: Point<'_>, size: usize, out: &mut [f64], ctx: &mut Ctx) {
+        self.right.assemble_blocks(at, size, out, ctx);
+        scale(self.factor("assemble_blocks", at), out);
+    }
+
+    fn assemble_diagonal(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        self.right.assemble_diagonal(at, out, ctx);
+        scale(self.factor("assemble_diagonal", at), out);
+    }
+
+    fn as_gram(&self) -> Option<&dyn GramHessian> {
+        self.right.as_gram().map(|_| self as &dyn GramHessian)
+    }
+
     fn work(&self) -> Work {
         self.right.work()
+    }
+}
+
+impl<P: AssembleHessian> GramHessian for Wrong<P> {
+    fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
+        self.right.as_gram().expect("asked of a Gram form alone").matrix(x)
+    }
+
+    fn curvatures(&self, at: Point<'_>, s: &mut [f64], q: &mut [f64], ctx: &mut Ctx) {
+        self.right.as_gram().expect("asked of a Gram form alone").curvatures(at, s, q, ctx);
+        scale(self.factor("curvatures", at), s);
     }
 }
 
@@ -201,6 +231,12 @@ const FAULTS: &[(&str, &str)] = &[
     ("assemble_hessian", "assemble_hessian"),
     ("assemble_hessian with memo", "assemble_hessian"),
     ("assemble_hessian with grad_z", "assemble_hessian"),
+    ("assemble_blocks", "assemble_blocks"),
+    ("assemble_blocks with memo", "assemble_blocks"),
+    ("assemble_diagonal", "assemble_diagonal"),
+    ("assemble_diagonal with memo", "assemble_diagonal"),
+    ("curvatures", "curvatures"),
+    ("curvatures with memo", "curvatures"),
 ];
 
 fn found<P: AssembleHessian>(problem: &P, x: &[f64]) -> Result<(), Mismatch> {

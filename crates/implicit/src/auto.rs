@@ -4,7 +4,7 @@ use danskin_core::ctx::Ctx;
 use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve};
 use danskin_core::problem::{AssembleHessian, Work};
 
-use crate::cg::Cg;
+use crate::cg::{Cg, CgWorkspace};
 use crate::dense::{DenseCholesky, DenseWorkspace};
 
 /// Products with L_zz that a factorisation may take as long as: about what conjugate gradient needs at a condition of
@@ -35,6 +35,7 @@ impl Auto {
 #[derive(Debug, Default)]
 pub struct AutoWorkspace {
     dense: DenseWorkspace,
+    cg: CgWorkspace<()>,
 }
 
 impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
@@ -49,7 +50,7 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         if Self::factorises(hessian) {
             DenseCholesky::default().prepare(hessian, &mut workspace.dense, ctx)
         } else {
-            Cg::default().prepare(hessian, &mut (), ctx)
+            Cg::default().prepare(hessian, &mut workspace.cg, ctx)
         }
     }
 
@@ -65,7 +66,7 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         if Self::factorises(hessian) {
             DenseCholesky::default().solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
         } else {
-            Cg::default().solve(hessian, &mut (), rhs, tolerance, solution, ctx)
+            Cg::default().solve(hessian, &mut workspace.cg, rhs, tolerance, solution, ctx)
         }
     }
 }

@@ -1,67 +1,134 @@
-//! Conjugate gradient, matrix-free: one product with L_zz an iteration.
+//! Preconditioned conjugate gradient, matrix-free: one product with L_zz an iteration.
 //!
-//! Source: Hestenes and Stiefel 1952; Golub and Van Loan, Matrix Computations, 4th ed., section 11.3.
+//! Source: Hestenes and Stiefel 1952; Golub and Van Loan, Matrix Computations, 4th ed., sections 11.3 and 11.5.2.
+
+use std::time::Instant;
 
 use danskin_core::ctx::{Ctx, Phase};
-use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus, Stages};
 use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, dot, max_abs, norm};
 
+use crate::precondition::{Identity, Made, Preconditioner};
+use crate::ritz::Ritz;
+
 /// A breakdown at a residual below this one is a solution that cannot be improved, not a singular system.
 const SOLVED: f64 = 1e-8;
+/// A negative curvature, over the largest one met, that is none of rounding although a preconditioner magnifies it.
+const CLEAR: f64 = 1e-6;
 
-/// The method of conjugate gradient.
+/// The method of conjugate gradient, over any [`Preconditioner`] M of L_zz.
 ///
 /// The residual that it reports is computed from the solution it returns. Where the Hessian is singular and the system
-/// consistent, it converges to the solution of least norm; where it is inconsistent, it reports a singular Hessian.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cg {
+/// consistent, it converges, without a preconditioner, to the solution of least norm; where it is inconsistent, it reports a
+/// singular Hessian.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cg<M = Identity> {
+    preconditioner: M,
     max_iterations: Option<usize>,
+    warm: bool,
+}
+
+impl Default for Cg {
+    /// Without a preconditioner.
+    fn default() -> Self {
+        Self::preconditioned(Identity)
+    }
 }
 
 impl Cg {
-    /// With at most `max_iterations` iterations; by default twice the number of latent variables, and 1000 at least.
+    /// Without a preconditioner, with at most `max_iterations` iterations; by default twice the number of latent variables, and 1000 at least.
     #[must_use]
     pub fn within(max_iterations: usize) -> Self {
-        Self { max_iterations: Some(max_iterations) }
+        Self { max_iterations: Some(max_iterations), ..Self::default() }
     }
+}
+
+impl<M> Cg<M> {
+    /// Over `preconditioner`.
+    #[must_use]
+    pub fn preconditioned(preconditioner: M) -> Self {
+        Self { preconditioner, max_iterations: None, warm: false }
+    }
+
+    /// With at most `max_iterations` iterations.
+    #[must_use]
+    pub fn at_most(self, max_iterations: usize) -> Self {
+        Self { max_iterations: Some(max_iterations), ..self }
+    }
+
+    /// Beginning each solve at the solution of the one before, scaled as suits best, where that is better than beginning at 0. It
+    /// costs a product. What is returned then depends, within the tolerance, on what was solved before.
+    #[must_use]
+    pub fn warm_started(self) -> Self {
+        Self { warm: true, ..self }
+    }
+}
+
+/// What conjugate gradient keeps: the preconditioner, and the last solution where it begins there.
+#[derive(Debug, Default)]
+pub struct CgWorkspace<W> {
+    preconditioner: W,
+    made: Made,
+    last: Vec<f64>,
 }
 
 /// How a run of iterations ended.
 enum Ended {
     With(LinearStatus),
-    /// p^T L_zz p / p^T p vanished or was negative.
+    /// p^T L_zz p / p^T M p vanished or was negative.
     Breakdown {
+        /// That number over the largest one met.
+        relative: f64,
+        /// p^T L_zz p / p^T p.
         curvature: f64,
-        largest: f64,
     },
+    /// r^T M^{-1} r was not positive.
+    Preconditioner,
 }
 
-impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
-    type Workspace = ();
+impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
+    type Workspace = CgWorkspace<M::Workspace>;
 
-    fn prepare(&self, _: Hessian<'_, P>, (): &mut (), _: &mut Ctx) -> Result<(), LinearError> {
+    fn prepare(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        workspace.made = self.preconditioner.prepare(hessian, &mut workspace.preconditioner, ctx)?;
         Ok(())
     }
 
     fn solve(
         &self,
         hessian: Hessian<'_, P>,
-        (): &mut (),
+        workspace: &mut Self::Workspace,
         rhs: &[f64],
         tolerance: f64,
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
+        let start = Instant::now();
         solution.fill(0.0);
         let definite = hessian.problem.strong_convexity(hessian.at.x) > 0.0;
+        let made = workspace.made;
+        let of = |status, iterations, residual, condition| {
+            let mut solve = LinearSolve::new("cg", status, iterations, residual, definite);
+            solve.preconditioner = self.preconditioner.name();
+            solve.condition = condition;
+            solve.factor_entries = made.factor_entries;
+            solve.shift = made.shift;
+            solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..made.seconds };
+            solve
+        };
         // The system is solved for rhs / scale, so that no square under- or overflows.
         let scale = max_abs(rhs);
         if !scale.is_finite() {
             return Err(LinearError::NotFinite);
         }
         if scale == 0.0 {
-            return Ok(LinearSolve::new("cg", LinearStatus::Converged, 0, 0.0, definite));
+            return Ok(of(LinearStatus::Converged, 0, 0.0, None));
         }
         let m = rhs.len();
         let mut rhs_scaled = ctx.take(m);
@@ -69,19 +136,28 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         let length = norm(&rhs_scaled);
         let mut run = Run {
             hessian,
+            preconditioner: &self.preconditioner,
+            workspace: &mut workspace.preconditioner,
             b: rhs_scaled,
             r: ctx.take(m),
+            q: ctx.take(if self.preconditioner.name().is_some() { m } else { 0 }),
             p: ctx.take(m),
             product: ctx.take(m),
+            ritz: Ritz::new(ctx),
             target: tolerance * length,
             definite,
             cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
             iterations: 0,
         };
+        if self.warm && workspace.last.len() == m {
+            run.begin_at(&workspace.last, solution, ctx);
+        }
         let ended = run.until_true(solution, ctx);
         let residual = norm(&run.r) / length;
         let iterations = run.iterations;
-        for buffer in [run.product, run.p, run.r, run.b] {
+        let condition = run.ritz.condition();
+        run.ritz.end(ctx);
+        for buffer in [run.product, run.p, run.q, run.r, run.b] {
             ctx.give(buffer);
         }
         if !residual.is_finite() {
@@ -89,32 +165,47 @@ impl<P: Problem + ?Sized> HessianSolver<P> for Cg {
         }
         let status = match ended {
             Ended::With(status) => status,
-            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
-            Ended::Breakdown { curvature, largest } if curvature < -no_curvature(m, largest) => {
-                return Err(LinearError::NegativeCurvature { curvature });
+            Ended::Preconditioner => {
+                return Err(LinearError::Preconditioner {
+                    preconditioner: self.preconditioner.name().unwrap_or("none"),
+                });
             }
-            Ended::Breakdown { curvature, largest } => {
-                let reciprocal_condition = if largest > 0.0 { curvature.max(0.0) / largest } else { 0.0 };
-                return Err(LinearError::Singular { reciprocal_condition });
+            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
+            Ended::Breakdown { relative, curvature } => {
+                let noise = if self.preconditioner.name().is_some() { CLEAR } else { no_curvature(m) };
+                return Err(if relative < -noise {
+                    LinearError::NegativeCurvature { curvature }
+                } else {
+                    LinearError::Singular { reciprocal_condition: relative.max(0.0) }
+                });
             }
         };
         solution.iter_mut().for_each(|v| *v *= scale);
-        Ok(LinearSolve::new("cg", status, iterations, residual, definite))
+        if self.warm {
+            workspace.last.clear();
+            workspace.last.extend_from_slice(solution);
+        }
+        Ok(of(status, iterations, residual, condition))
     }
 }
 
-/// Curvature that cannot be told from 0 in m coordinates, next to the largest one met.
-fn no_curvature(m: usize, largest: f64) -> f64 {
-    m as f64 * f64::EPSILON * largest
+/// Curvature that cannot be told from 0 in m coordinates, over the largest one met.
+fn no_curvature(m: usize) -> f64 {
+    m as f64 * f64::EPSILON
 }
 
 /// A system L_zz v = b with the entries of b at most 1.
-struct Run<'a, P: ?Sized> {
+struct Run<'a, P: ?Sized, M: Preconditioner<P>> {
     hessian: Hessian<'a, P>,
+    preconditioner: &'a M,
+    workspace: &'a mut M::Workspace,
     b: Vec<f64>,
     r: Vec<f64>,
+    /// M^{-1} r; empty without a preconditioner.
+    q: Vec<f64>,
     p: Vec<f64>,
     product: Vec<f64>,
+    ritz: Ritz,
     target: f64,
     /// Whether only rounding can make a curvature vanish.
     definite: bool,
@@ -122,12 +213,34 @@ struct Run<'a, P: ?Sized> {
     iterations: usize,
 }
 
-impl<P: Problem + ?Sized> Run<'_, P> {
-    /// Iterates from v = 0 until `‖r‖ <= target` holds for the residual computed from v, not only for the updated one.
+impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
+    /// `v = theta guess`, with theta so that the error is least in the norm of L_zz; 0 where there is none.
+    fn begin_at(&mut self, guess: &[f64], v: &mut [f64], ctx: &mut Ctx) {
+        let size = max_abs(guess);
+        if size == 0.0 || !size.is_finite() {
+            return;
+        }
+        v.iter_mut().zip(guess).for_each(|(v, guess)| *v = guess / size);
+        self.hessian.apply(v, &mut self.product, ctx);
+        self.iterations += 1;
+        let (with_rhs, bend) = (dot(v, &self.b), dot(v, &self.product));
+        let theta = with_rhs / bend;
+        let usable = bend > 0.0 && theta.is_finite();
+        v.iter_mut().for_each(|v| *v = if usable { *v * theta } else { 0.0 });
+    }
+
+    /// Iterates from v until `‖r‖ <= target` holds for the residual computed from v, not only for the updated one.
     /// Leaves the computed residual in `r`.
     fn until_true(&mut self, v: &mut [f64], ctx: &mut Ctx) -> Ended {
-        self.r.copy_from_slice(&self.b);
+        if v.iter().all(|&v| v == 0.0) {
+            self.r.copy_from_slice(&self.b);
+        } else {
+            self.hessian.residual(&self.b, v, &mut self.r, ctx);
+        }
         let mut before = norm(&self.r);
+        if before <= self.target {
+            return Ended::With(LinearStatus::Converged);
+        }
         loop {
             let ended = self.iterate(v, ctx);
             let residual = self.hessian.residual(&self.b, v, &mut self.r, ctx);
@@ -141,14 +254,29 @@ impl<P: Problem + ?Sized> Run<'_, P> {
         }
     }
 
+    /// `q = M^{-1} r`, and r^T q.
+    fn precondition(&mut self, ctx: &mut Ctx) -> f64 {
+        if self.q.is_empty() {
+            return dot(&self.r, &self.r);
+        }
+        self.preconditioner.apply(self.workspace, &self.r, &mut self.q, ctx);
+        dot(&self.r, &self.q)
+    }
+
     /// Iterates from v with residual `r` until the updated residual is at most `target`, or lost in rounding.
     fn iterate(&mut self, v: &mut [f64], ctx: &mut Ctx) -> Ended {
-        self.p.copy_from_slice(&self.r);
-        let mut squared = dot(&self.r, &self.r);
+        let mut squared = self.precondition(ctx);
+        self.p.copy_from_slice(if self.q.is_empty() { &self.r } else { &self.q });
+        self.ritz.restart();
         // Below rounding of where it started, the updated residual means nothing.
-        let target = self.target.max(f64::EPSILON * squared.sqrt());
-        let mut largest = 0.0_f64;
-        while squared.sqrt() > target {
+        let target = self.target.max(f64::EPSILON * norm(&self.r));
+        // p^T M p and the largest p^T L_zz p / p^T M p.
+        let (mut size, mut largest) = (squared, 0.0_f64);
+        while norm(&self.r) > target {
+            // A residual of NaN ends the loop above; here it is finite, and M^{-1} r need not be.
+            if squared.is_nan() || squared <= 0.0 {
+                return Ended::Preconditioner;
+            }
             if self.iterations >= self.cap {
                 return Ended::With(LinearStatus::IterationCap);
             }
@@ -158,20 +286,27 @@ impl<P: Problem + ?Sized> Run<'_, P> {
             self.hessian.apply(&self.p, &mut self.product, ctx);
             self.iterations += 1;
             let bend = dot(&self.p, &self.product);
-            let curvature = bend / dot(&self.p, &self.p);
+            let curvature = bend / size;
             largest = largest.max(curvature.abs());
-            let least = if self.definite { 0.0 } else { no_curvature(self.p.len(), largest) };
+            let least = if self.definite { 0.0 } else { no_curvature(self.p.len()) * largest };
             if curvature.is_nan() || curvature <= least {
-                return Ended::Breakdown { curvature, largest };
+                // The largest eigenvalue of M^{-1} L_zz is about 1, if it was not met.
+                let largest = if self.q.is_empty() { largest } else { largest.max(1.0) };
+                let relative = if largest > 0.0 { curvature / largest } else { 0.0 };
+                let length = norm(&self.p);
+                return Ended::Breakdown { relative, curvature: bend / length / length };
             }
             let alpha = squared / bend;
             axpy(alpha, &self.p, v);
             axpy(-alpha, &self.product, &mut self.r);
-            let next = dot(&self.r, &self.r);
+            let next = self.precondition(ctx);
             let beta = next / squared;
+            self.ritz.step(alpha, beta);
             squared = next;
-            for (p, r) in self.p.iter_mut().zip(&self.r) {
-                *p = r + beta * *p;
+            size = next + beta * beta * size;
+            let q = if self.q.is_empty() { &self.r } else { &self.q };
+            for (p, q) in self.p.iter_mut().zip(q) {
+                *p = q + beta * *p;
             }
         }
         Ended::With(LinearStatus::Converged)

@@ -1,25 +1,18 @@
 //! Dense Cholesky: L_zz assembled, scaled to unit diagonal, factorised once a point; each solve is refined.
 //!
-//! Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 4.2 and 3.5.3; the factorisation is faer's.
+//! Source: Golub and Van Loan, Matrix Computations, 4th ed., section 4.2; the factorisation is faer's.
 
-use danskin_core::ctx::{Ctx, Phase, bytes_of};
-use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
+use std::time::Instant;
+
+use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, Stages};
 use danskin_core::problem::AssembleHessian;
-use danskin_core::vector::{axpy, dot, max_abs, norm};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
 
-/// Steps of refinement at the most; each costs one product with L_zz.
-const MAX_REFINEMENTS: usize = 5;
-/// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a Hessian that is
-/// singular to working precision has a wide one.
-const INVERSE_STEPS: usize = 3;
-/// A smallest eigenvalue, of the Hessian scaled to unit diagonal, below this many times m eps is rounding of 0.
-const SINGULAR: f64 = 2.0;
-/// A Hessian, scaled to unit diagonal, that is not positive definite but is after adding this to its diagonal is singular
-/// to working precision; one that still is not has negative curvature.
-const SHIFT: f64 = 1e-8;
+use crate::refine::solve_refined;
+use crate::spd::{Spd, Storage};
 
 /// Cholesky factorisation of the assembled m x m Hessian.
 ///
@@ -88,61 +81,69 @@ impl DenseCholesky {
     }
 }
 
-/// The factor of the scaled Hessian, and the scales.
+/// The lower triangle of a symmetric matrix, all of it; then its factor.
 #[derive(Debug, Default)]
-pub struct DenseWorkspace {
-    /// Lower triangle, m x m by columns.
-    factor: Vec<f64>,
-    /// 1 / sqrt(diagonal of L_zz).
-    scale: Vec<f64>,
-    /// An estimate from above of the smallest eigenvalue of the scaled Hessian.
-    smallest: f64,
+pub(crate) struct DenseTriangle {
+    m: usize,
+    /// m x m by columns.
+    entries: Vec<f64>,
 }
 
-impl DenseWorkspace {
-    fn assemble<P: AssembleHessian + ?Sized>(
-        &mut self,
-        hessian: Hessian<'_, P>,
-        shift: f64,
-        ctx: &mut Ctx,
-    ) -> Result<(), LinearError> {
-        let m = hessian.problem.latent_len();
-        hessian.problem.assemble_hessian(hessian.at, &mut self.factor, ctx);
-        if ctx.tick(Phase::Linear, 0, 1).is_break() {
-            return Err(LinearError::Interrupted);
-        }
-        self.scale.clear();
-        for &diagonal in self.factor.iter().step_by(m + 1) {
-            if diagonal < 0.0 {
-                return Err(LinearError::NegativeCurvature { curvature: diagonal });
-            }
-            if diagonal == 0.0 {
-                return Err(LinearError::Singular { reciprocal_condition: 0.0 });
-            }
-            self.scale.push(diagonal.sqrt().recip());
-        }
-        for (j, column) in self.factor.chunks_exact_mut(m.max(1)).enumerate() {
-            for (value, scale) in column[j..].iter_mut().zip(&self.scale[j..]) {
-                // The product of the scales may overflow where the scaled entry does not.
-                *value = *value * self.scale[j] * scale;
-            }
-            // Their sum is finite only if each of them is, barring overflow, which is as bad.
-            if !column[j..].iter().sum::<f64>().is_finite() {
-                return Err(LinearError::NotFinite);
-            }
-            column[j] = 1.0 + shift;
-        }
+impl DenseTriangle {
+    /// Room for an m x m matrix, whatever it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::OutOfMemory`].
+    pub(crate) fn resize(&mut self, m: usize) -> Result<(), LinearError> {
+        let missing = (m * m).saturating_sub(self.entries.len());
+        let bytes = DenseCholesky::bytes(m);
+        self.entries.try_reserve_exact(missing).map_err(|_| LinearError::OutOfMemory { bytes })?;
+        self.entries.resize(m * m, 0.0);
+        self.m = m;
         Ok(())
     }
 
-    /// Whether the matrix was positive definite; `factor` then holds its factor.
+    /// The entries, to be written.
+    pub(crate) fn entries_mut(&mut self) -> &mut [f64] {
+        &mut self.entries
+    }
+
+    /// Its entries, or those of its factor once it is factorised.
+    pub(crate) fn into_entries(self) -> Vec<f64> {
+        self.entries
+    }
+}
+
+impl Storage for DenseTriangle {
+    fn diagonal(&self, out: &mut Vec<f64>) {
+        out.clear();
+        out.extend(self.entries.iter().step_by(self.m + 1));
+    }
+
+    fn rescale(&mut self, scale: &[f64], shift: f64) -> f64 {
+        let mut sums = vec![0.0; self.m];
+        for (j, column) in self.entries.chunks_exact_mut(self.m.max(1)).enumerate() {
+            let mut sum = 0.0;
+            for ((value, scale_i), sum_i) in column[j..].iter_mut().zip(&scale[j..]).zip(&mut sums[j..]) {
+                // The product of the scales may overflow where the scaled entry does not.
+                *value = *value * scale[j] * scale_i;
+                *sum_i += value.abs();
+                sum += value.abs();
+            }
+            // The diagonal entry was counted twice.
+            sums[j] += sum - column[j].abs();
+            column[j] = 1.0 + shift;
+        }
+        sums.iter().fold(0.0, |largest, &sum| if sum.is_nan() || sum > largest { sum } else { largest })
+    }
+
     fn factorise(&mut self) -> bool {
-        let m = self.scale.len();
         let parameters = Default::default();
-        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(m, Par::Seq, parameters));
+        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(self.m, Par::Seq, parameters));
         // One thread: faer cuts its work by their number, and the bits would depend on it.
         llt::factor::cholesky_in_place(
-            MatMut::from_column_major_slice_mut(&mut self.factor, m, m),
+            MatMut::from_column_major_slice_mut(&mut self.entries, self.m, self.m),
             Default::default(),
             Par::Seq,
             MemStack::new(&mut memory),
@@ -151,72 +152,26 @@ impl DenseWorkspace {
         .is_ok()
     }
 
-    /// Assembles and factorises.
-    fn prepare<P: AssembleHessian + ?Sized>(
-        &mut self,
-        hessian: Hessian<'_, P>,
-        ctx: &mut Ctx,
-    ) -> Result<(), LinearError> {
-        let m = hessian.problem.latent_len();
-        self.assemble(hessian, 0.0, ctx)?;
-        if self.factorise() {
-            self.smallest = self.smallest_eigenvalue(hessian, ctx);
-            if self.smallest > SINGULAR * m as f64 * f64::EPSILON {
-                return Ok(());
-            }
-            return Err(LinearError::Singular { reciprocal_condition: self.smallest.max(0.0) });
-        }
-        self.assemble(hessian, SHIFT, ctx)?;
-        if self.factorise() {
-            Err(LinearError::Singular { reciprocal_condition: 0.0 })
-        } else {
-            Err(LinearError::NegativeCurvature { curvature: -SHIFT })
-        }
-    }
-
-    /// An estimate from above of the smallest eigenvalue of the scaled Hessian, whose largest is between 1 and m: the
-    /// eigenvector by inverse iteration, two triangular solves a step, and then its Rayleigh quotient by a product with L_zz.
-    /// The factor carries the rounding of the assembly, sums over all rows, in which an eigenvalue of 0 drowns; a product does
-    /// not.
-    fn smallest_eigenvalue<P: AssembleHessian + ?Sized>(&self, hessian: Hessian<'_, P>, ctx: &mut Ctx) -> f64 {
-        let m = self.scale.len();
-        if m == 0 {
-            return 1.0;
-        }
-        let (mut v, mut product) = (ctx.take(m), ctx.take(m));
-        // Of one size and of varied signs: as good as surely not orthogonal to the eigenvector.
-        v.iter_mut().enumerate().for_each(|(i, v)| *v = if (i * i / 3) % 2 == 0 { 1.0 } else { -1.0 });
-        for _ in 0..INVERSE_STEPS {
-            self.solve_scaled(&mut v);
-            let length = norm(&v);
-            v.iter_mut().for_each(|v| *v /= length);
-        }
-        v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
-        hessian.apply(&v, &mut product, ctx);
-        let quotient = dot(&v, &product);
-        ctx.give(product);
-        ctx.give(v);
-        quotient
-    }
-
-    /// `v <- (L L^T)^{-1} v`.
-    fn solve_scaled(&self, v: &mut [f64]) {
-        let m = self.scale.len();
+    fn solve(&mut self, v: &mut [f64]) {
         llt::solve::solve_in_place(
-            MatRef::from_column_major_slice(&self.factor, m, m),
-            MatMut::from_column_major_slice_mut(v, m, 1),
+            MatRef::from_column_major_slice(&self.entries, self.m, self.m),
+            MatMut::from_column_major_slice_mut(v, self.m, 1),
             Par::Seq,
             MemStack::new(&mut []),
         );
     }
 
-    /// `v <- S (L L^T)^{-1} S v`, S the scales.
-    fn apply_inverse(&self, v: &mut [f64]) {
-        let rescale = |v: &mut [f64]| v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
-        rescale(v);
-        self.solve_scaled(v);
-        rescale(v);
+    fn factor_entries(&self) -> u64 {
+        let m = self.m as u64;
+        m * (m + 1) / 2
     }
+}
+
+/// The factor of the scaled Hessian.
+#[derive(Debug, Default)]
+pub struct DenseWorkspace {
+    spd: Spd<DenseTriangle>,
+    seconds: Stages,
 }
 
 impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
@@ -232,12 +187,17 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         if !self.fits(m) {
             return Err(LinearError::TooLarge { needed: Self::bytes(m), limit: self.limit });
         }
-        let missing = (m * m).saturating_sub(workspace.factor.len());
-        workspace.factor.try_reserve_exact(missing).map_err(|_| LinearError::OutOfMemory { bytes: Self::bytes(m) })?;
+        workspace.spd.matrix.resize(m)?;
         ctx.hold(Self::bytes(m));
-        workspace.factor.resize(m * m, 0.0);
-        let prepared = workspace.prepare(hessian, ctx);
+        let (start, mut form) = (Instant::now(), 0.0);
+        let mut fill = |matrix: &mut DenseTriangle, ctx: &mut Ctx| {
+            let start = Instant::now();
+            hessian.problem.assemble_hessian(hessian.at, &mut matrix.entries, ctx);
+            form += start.elapsed().as_secs_f64();
+        };
+        let prepared = workspace.spd.prepare(&mut fill, &|v, out, ctx| hessian.apply(v, out, ctx), ctx);
         ctx.release(Self::bytes(m));
+        workspace.seconds = Stages { form, factor: start.elapsed().as_secs_f64() - form, ..Stages::default() };
         prepared
     }
 
@@ -250,49 +210,13 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        if !max_abs(rhs).is_finite() {
-            return Err(LinearError::NotFinite);
-        }
-        solution.fill(0.0);
-        let length = norm(rhs);
-        if length == 0.0 {
-            return Ok(LinearSolve::new("dense", LinearStatus::Converged, 0, 0.0, true));
-        }
-        let (mut r, mut trial, mut unit) = (ctx.take(rhs.len()), ctx.take(rhs.len()), ctx.take(rhs.len()));
-        // Of a size about 1, by a power of two, so that neither a product nor a residual underflows.
-        let scale = 2.0_f64.powi(length.log2().floor().clamp(-1000.0, 1000.0) as i32);
-        unit.iter_mut().zip(rhs).for_each(|(unit, rhs)| *unit = rhs / scale);
-        let length = norm(&unit);
-        r.copy_from_slice(&unit);
-        let (mut residual, mut refinements, mut finite) = (1.0, 0, true);
-        loop {
-            workspace.apply_inverse(&mut r);
-            trial.copy_from_slice(solution);
-            axpy(1.0, &r, &mut trial);
-            let before = residual;
-            let after = hessian.residual(&unit, &trial, &mut r, ctx) / length;
-            if after < before {
-                solution.copy_from_slice(&trial);
-                residual = after;
-            }
-            finite &= after.is_finite();
-            // One step is always taken: the factor carries the rounding of the assembly, products with L_zz do not.
-            let done = residual <= tolerance && refinements > 0;
-            if done || after.is_nan() || after >= 0.5 * before || refinements == MAX_REFINEMENTS {
-                break;
-            }
-            refinements += 1;
-        }
-        solution.iter_mut().for_each(|v| *v *= scale);
-        [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
-        // No better than v = 0: what was factorised is not the Hessian.
-        if residual < 1.0 {
-            let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };
-            Ok(LinearSolve::new("dense", status, refinements, residual, true))
-        } else if finite {
-            Err(LinearError::Singular { reciprocal_condition: workspace.smallest })
-        } else {
-            Err(LinearError::NotFinite)
-        }
+        let (start, spd) = (Instant::now(), &mut workspace.spd);
+        let singular = spd.singular();
+        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
+        let mut solve = solve_refined("dense", hessian, (rhs, tolerance), solution, &mut inverse, singular, ctx)?;
+        solve.condition = Some(spd.condition());
+        solve.factor_entries = Some(spd.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..workspace.seconds };
+        Ok(solve)
     }
 }

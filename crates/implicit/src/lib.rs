@@ -4,16 +4,27 @@
 //! g3 = grad_x f - L_xz L_zz^{-1} grad_z f          at (z_T, x)
 //! ```
 //!
-//! [`Implicit`] is the estimator; [`Cg`], [`DenseCholesky`] and [`Auto`] are Hessian solvers, one file each.
+//! [`Implicit`] is the estimator; [`DenseCholesky`], [`SparseCholesky`], [`DualCholesky`], [`Cg`] and [`Auto`] are Hessian solvers, one file
+//! each. [`Cg`] takes a [`Preconditioner`].
 //!
 //! Source: Ablin, Peyre, Moreau 2020.
 
 mod auto;
 mod cg;
 mod dense;
+mod dual;
 mod estimator;
+mod form;
+pub mod precondition;
+mod refine;
+mod ritz;
+mod sparse;
+mod spd;
 
 pub use auto::{Auto, AutoWorkspace};
-pub use cg::Cg;
+pub use cg::{Cg, CgWorkspace};
 pub use dense::{DenseCholesky, DenseWorkspace};
+pub use dual::{DualCholesky, DualWorkspace};
 pub use estimator::Implicit;
+pub use precondition::{BlockJacobi, IncompleteCholesky, Jacobi, Nystrom, Preconditioner};
+pub use sparse::{SparseCholesky, SparseWorkspace};

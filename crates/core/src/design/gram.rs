@@ -46,6 +46,40 @@ impl Matrix<'_> {
         }
     }
 
+    /// `out` = the diagonal blocks of `D^T diag(weights) D`, `size` columns each and the last what is left: one after another, each
+    /// by columns, its lower triangle alone and 0 above.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is 0, `weights` not of length n, or `out` not of length [`blocks_len`]`(m, size)`.
+    pub fn weighted_blocks(self, weights: &[f64], size: usize, out: &mut [f64], ctx: &mut Ctx) {
+        let m = self.columns();
+        assert_eq!(weights.len(), self.rows(), "one weight a row");
+        assert_eq!(out.len(), blocks_len(m, size), "diagonal blocks of {size} of {m} columns");
+        ctx.count_pass();
+        out.fill(0.0);
+        let mut row = Vec::with_capacity(m.min(size));
+        let mut add = |block: usize, row: &mut Vec<(usize, f64)>, weight: f64| {
+            let (start, len) = (block * size, size.min(m - block * size));
+            let out = &mut out[block * size * size..][..len * len];
+            for (k, &(j, value)) in row.iter().enumerate() {
+                let scaled = weight * value;
+                row[k..].iter().for_each(|&(i, value)| out[(j - start) * len + i - start] += scaled * value);
+            }
+            row.clear();
+        };
+        with_rows!(self, rows => for (i, &weight) in weights.iter().enumerate() {
+            let mut block = 0;
+            rows.each(i, |column, value| {
+                if column / size != block {
+                    add(std::mem::replace(&mut block, column / size), &mut row, weight);
+                }
+                row.push((column, value));
+            });
+            add(block, &mut row, weight);
+        });
+    }
+
     /// The multiplications of [`Matrix::weighted_gram`]. A product with D and one with D^T take two for each entry.
     #[must_use]
     pub fn gram_multiplications(self) -> f64 {
@@ -55,6 +89,17 @@ impl Matrix<'_> {
         };
         (0..self.rows()).map(work).sum()
     }
+}
+
+/// Numbers in the diagonal blocks of an m x m matrix, `size` columns each and the last what is left.
+///
+/// # Panics
+///
+/// If `size` is 0.
+#[must_use]
+pub fn blocks_len(m: usize, size: usize) -> usize {
+    let rest = m % size;
+    (m - rest) * size + rest * rest
 }
 
 #[cfg(test)]
@@ -98,6 +143,29 @@ mod tests {
                     assert!(difference <= f64::EPSILON * n as f64, "{difference:e}");
                     assert!(one[j * m..j * m + j].iter().all(|v| *v == 0.0));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn diagonal_blocks_are_those_of_the_whole() {
+        for (n, m, per_row) in [(60, 17, 5), (3, 2, 2), (4, 0, 1), (0, 3, 1)] {
+            let design = random::design(n, m, per_row, 3);
+            let weights = random::vector(n, 4);
+            let mut whole = vec![0.0; m * m];
+            design.matrix().weighted_gram(&weights, &mut whole, &mut Ctx::new());
+            for size in [1, 2, 5, 17, 40] {
+                let mut blocks = vec![f64::NAN; blocks_len(m, size)];
+                design.matrix().weighted_blocks(&weights, size, &mut blocks, &mut Ctx::new());
+                let mut position = 0;
+                for start in (0..m).step_by(size) {
+                    let end = m.min(start + size);
+                    for (j, i) in (start..end).flat_map(|j| (start..end).map(move |i| (j, i))) {
+                        assert_eq!(blocks[position], whole[j * m + i], "({i}, {j}) in blocks of {size}");
+                        position += 1;
+                    }
+                }
+                assert_eq!(position, blocks.len());
             }
         }
     }

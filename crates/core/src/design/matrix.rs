@@ -1,7 +1,7 @@
 //! D as an operator, its entries those stored or others in their places.
 
-use super::Design;
-use super::storage::{Compressed, Storage};
+use super::storage::{Compressed, Rows, Storage, transposed};
+use super::{Design, DesignError, check_columns};
 
 /// The matrix that every pass reads: the pattern of a [`Design`] with its own values, or with values given for the moment,
 /// by row and then by column.
@@ -50,6 +50,30 @@ impl<'a> Matrix<'a> {
     #[must_use]
     pub fn entries(self) -> usize {
         self.design.entries()
+    }
+
+    /// D^T as a design of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`DesignError::TooManyColumns`] where D has more rows than an index can name.
+    pub fn transposed(self) -> Result<Design, DesignError> {
+        let (n, m) = (self.rows(), self.columns());
+        check_columns(n)?;
+        if self.is_dense() {
+            let mut values = vec![0.0; n * m];
+            with_rows!(self, rows => for row in 0..n {
+                rows.each(row, |column, value| values[column * n + row] = value);
+            });
+            return Ok(Design::new(Storage::Dense { rows: m, columns: n, values }));
+        }
+        Ok(Design::new(Storage::Sparse(with_rows!(self, rows => transposed(rows)))))
+    }
+
+    /// Whether D is stored without a pattern.
+    #[must_use]
+    pub fn is_dense(self) -> bool {
+        self.design.is_dense()
     }
 
     /// The transpose, where it is stored and has these values.

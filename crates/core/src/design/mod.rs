@@ -4,6 +4,7 @@
 //! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite; an index takes 1, 2 or 4 bytes,
 //! a value 8, or 4 or none where nothing is lost by it ([`Design::rounded`] loses). Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
+mod fingerprint;
 mod footprint;
 mod gram;
 mod kernel;
@@ -11,19 +12,23 @@ mod matrix;
 mod pass;
 mod plan;
 mod rounding;
+mod sparse_gram;
 pub(crate) mod spectrum;
 mod storage;
 
 use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
+pub use fingerprint::Fingerprint;
 pub use footprint::Footprint;
+pub use gram::blocks_len;
 pub use matrix::Matrix;
 use matrix::{Transpose, with_rows};
 pub use pass::{Block, EntryOutput, Link, Pass};
 pub use plan::BLOCK_ROWS;
 use plan::Order;
 pub use rounding::Rounding;
+pub use sparse_gram::GramPattern;
 use storage::{Compressed, DenseRows, Rows, Storage, with_compressed};
 
 /// Why a matrix is not a design.
@@ -240,8 +245,11 @@ impl Design {
             }
         };
         let transpose = match &storage {
-            Storage::Sparse(compressed) if plan::gathers(compressed, &order) => {
-                compressed.transposed().map(|columns| Transpose {
+            Storage::Sparse(compressed)
+                if u32::try_from(compressed.rows()).is_ok() && plan::gathers(compressed, &order) =>
+            {
+                let columns = with_compressed!(compressed, rows => storage::transposed(rows));
+                Some(Transpose {
                     cuts: with_compressed!(columns, rows => plan::cut(&rows, 0)),
                     row_cuts: with_compressed!(compressed, rows => plan::cut(&rows, 0)),
                     columns,

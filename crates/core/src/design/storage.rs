@@ -194,29 +194,23 @@ impl Compressed {
     pub(super) fn rows_of<'a, I, V>(&'a self, indices: &'a [I], values: V) -> SparseRows<'a, I, V> {
         SparseRows { columns: self.columns, pointers: &self.pointers, indices, values }
     }
+}
 
-    /// The transpose, again by rows; `None` where it has more columns than an index can name.
-    pub(super) fn transposed(&self) -> Option<Self> {
-        u32::try_from(self.rows()).ok()?;
-        let (mut pointers, entries) = (vec![0; self.columns + 1], self.entries());
-        with_compressed!(self, rows => {
-            for row in 0..rows.rows() {
-                rows.each(row, |column, _| pointers[column + 1] += 1);
-            }
-            for column in 0..self.columns {
-                pointers[column + 1] += pointers[column];
-            }
-            let (mut next, mut indices, mut values) = (pointers.clone(), vec![0; entries], vec![0.0; entries]);
-            for row in 0..rows.rows() {
-                rows.each(row, |column, value| {
-                    indices[next[column]] = row as u32;
-                    values[next[column]] = value;
-                    next[column] += 1;
-                });
-            }
-            Some(Self::new(self.rows(), pointers, indices, values))
-        })
+/// The transpose of `rows`, which have no more than an index can name, again by rows.
+pub(super) fn transposed<R: Rows>(rows: R) -> Compressed {
+    let (n, m) = (rows.rows(), rows.columns());
+    let mut pointers = vec![0; m + 1];
+    (0..n).for_each(|row| rows.each(row, |column, _| pointers[column + 1] += 1));
+    (0..m).for_each(|column| pointers[column + 1] += pointers[column]);
+    let (mut next, mut indices, mut values) = (pointers.clone(), vec![0; pointers[m]], vec![0.0; pointers[m]]);
+    for row in 0..n {
+        rows.each(row, |column, value| {
+            indices[next[column]] = row as u32;
+            values[next[column]] = value;
+            next[column] += 1;
+        });
     }
+    Compressed::new(n, pointers, indices, values)
 }
 
 /// Compressed rows, borrowed, with indices in the type `I` and values in `V`.
@@ -234,9 +228,23 @@ const LINE: usize = 64;
 
 impl<'a, I: Index, V: Values> SparseRows<'a, I, V> {
     #[inline(always)]
-    fn row(&self, row: usize) -> (&'a [I], V) {
+    pub(super) fn row(&self, row: usize) -> (&'a [I], V) {
         let entries = self.pointers[row]..self.pointers[row + 1];
         (&self.indices[entries.clone()], self.values.slice(entries))
+    }
+
+    /// `out += a d_k d_row` for the `k`th entry of a row and those after it, with the value d_k of that entry.
+    #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
+    #[inline(always)]
+    pub(super) fn add_from(&self, row: usize, k: usize, a: f64, out: &mut [f64]) {
+        assert!(out.len() >= self.columns, "a vector of length m");
+        let (indices, values) = self.row(row);
+        let scaled = a * values.get(k);
+        if scaled != 0.0 {
+            let rest = k..indices.len();
+            // SAFETY: every index is below `columns`, and `out` is not shorter.
+            unsafe { kernel::axpy(&indices[rest.clone()], values.slice(rest), scaled, out) };
+        }
     }
 
     #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]

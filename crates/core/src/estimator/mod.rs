@@ -84,6 +84,7 @@ impl EstimateError {
             Self::Linear(LinearError::Singular { .. } | LinearError::RankDeficient { .. }) => "singular",
             Self::Linear(LinearError::NegativeCurvature { .. }) => "negative-curvature",
             Self::Linear(LinearError::TooLarge { .. }) => "too-large",
+            Self::Linear(LinearError::Unsuited { .. } | LinearError::Preconditioner { .. }) => "unsuited",
             Self::Linear(LinearError::NotFinite) | Self::NotFinite { .. } => "not-finite",
             Self::OutOfMemory { .. } | Self::Linear(LinearError::OutOfMemory { .. }) => "out-of-memory",
             Self::NotReplayed { .. } => "not-replayed",

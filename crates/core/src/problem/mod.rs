@@ -15,9 +15,13 @@
 //! Outputs in the space of z overwrite. Outputs in the space of x accumulate with a scale, `out += scale * ...`, so that a
 //! long sum over steps writes only what changes. No method returns a negated quantity.
 
+mod assemble;
 pub mod glm;
 pub mod loss;
 pub mod penalty;
+pub mod quadratic;
+
+pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
 
 use crate::ctx::Ctx;
 
@@ -143,27 +147,4 @@ pub trait Problem: Objective {
     fn hessian_rank_bound(&self) -> usize {
         self.latent_len()
     }
-}
-
-/// A problem whose Hessian can be written down, for factorisations.
-#[diagnostic::on_unimplemented(
-    message = "the Hessian of `{Self}` cannot be written down to be factorised",
-    note = "implement `AssembleHessian` for it, or take a solver that needs products alone: `Cg`"
-)]
-pub trait AssembleHessian: Problem {
-    /// `out = L_zz`, m x m by columns; only the lower triangle is meaningful. Where whoever watches asks to end, it may
-    /// return early, with anything in `out`.
-    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx);
-
-    /// The work that products and assembling take, by which a method is chosen.
-    fn work(&self) -> Work;
-}
-
-/// Multiplications that a Hessian takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Work {
-    /// For one product L_zz v.
-    pub product: f64,
-    /// For writing L_zz down.
-    pub assembly: f64,
 }

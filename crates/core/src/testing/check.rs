@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::{Differences, derivative, random};
 use crate::ctx::Ctx;
+use crate::design::blocks_len;
 use crate::problem::{AssembleHessian, Point, Problem};
 use crate::vector::{distance, dot, max_abs, norm};
 
@@ -352,7 +353,8 @@ pub fn check_problem_by<P: Problem + ?Sized>(
     check.bounds()
 }
 
-/// Checks the assembled Hessian against products with it, also where the memo and grad_z are known.
+/// Checks the assembled Hessian, its blocks, its diagonal and the forms it is said to have against products with it, also where the
+/// memo and grad_z are known.
 ///
 /// # Errors
 ///
@@ -375,14 +377,56 @@ pub fn check_hessian<P: AssembleHessian + ?Sized>(problem: &P, z: &[f64], x: &[f
         ("hess, with the memo,", assembled(Point { memo: &memo, ..at }, &mut ctx)),
         ("hess, with the memo and grad_z,", assembled(Point { memo: &memo, grad_z: &grad_z, ..at }, &mut ctx)),
     ];
-    for j in 0..m {
+    let mut columns = vec![0.0; m * m];
+    for (j, column) in columns.chunks_exact_mut(m.max(1)).enumerate() {
         let mut unit = vec![0.0; m];
         unit[j] = 1.0;
-        let mut column = vec![0.0; m];
-        problem.hess(at, &unit, &mut column, &mut ctx);
+        problem.hess(at, &unit, column, &mut ctx);
+    }
+    let lower = |j: usize| &columns[j * m + j..(j + 1) * m];
+    let size_of = |j: usize| norm(&columns[j * m..(j + 1) * m]);
+    for j in 0..m {
         for (against, matrix) in &matrices {
-            let lower = &matrix[j * m + j..(j + 1) * m];
-            compare("assemble_hessian", against, lower, &column[j..], norm(&column), ROUNDING)?;
+            compare("assemble_hessian", against, &matrix[j * m + j..(j + 1) * m], lower(j), size_of(j), ROUNDING)?;
+        }
+    }
+    for (against, at) in [("hess", at), ("hess, with the memo,", Point { memo: &memo, ..at })] {
+        let unit = problem.unit();
+        let mut diagonal = vec![f64::NAN; m];
+        problem.assemble_diagonal(at, &mut diagonal, &mut ctx);
+        for j in 0..m {
+            compare("assemble_diagonal", against, &diagonal[j..=j], &lower(j)[..1], size_of(j), ROUNDING)?;
+        }
+        for size in [unit, 3 * unit] {
+            let mut blocks = vec![f64::NAN; blocks_len(m, size)];
+            problem.assemble_blocks(at, size, &mut blocks, &mut ctx);
+            for start in (0..m).step_by(size) {
+                let len = size.min(m - start);
+                for j in start..start + len {
+                    let found = &blocks[start * size + (j - start) * (len + 1)..start * size + (j - start + 1) * len];
+                    compare("assemble_blocks", against, found, &lower(j)[..found.len()], size_of(j), ROUNDING)?;
+                }
+            }
+        }
+        if let Some(gram) = problem.as_gram() {
+            let matrix = gram.matrix(at.x);
+            let (mut s, mut q, mut whole) = (vec![f64::NAN; matrix.rows()], vec![f64::NAN; m], vec![f64::NAN; m * m]);
+            gram.curvatures(at, &mut s, &mut q, &mut ctx);
+            matrix.weighted_gram(&s, &mut whole, &mut ctx);
+            (0..m).for_each(|j| whole[j * m + j] += q[j]);
+            for j in 0..m {
+                compare("curvatures", against, &whole[j * m + j..(j + 1) * m], lower(j), size_of(j), ROUNDING)?;
+            }
+        }
+        if let Some(sparse) = problem.as_sparse() {
+            let (pattern, mut whole) = (sparse.pattern(), vec![0.0; m * m]);
+            let mut values = vec![f64::NAN; pattern.entries()];
+            sparse.assemble_sparse(at, &mut values, &mut ctx);
+            for j in 0..m {
+                let entries = pattern.column(j).iter().zip(&values[pattern.range(j)]);
+                entries.for_each(|(&i, value)| whole[j * m + i as usize] = *value);
+                compare("assemble_sparse", against, &whole[j * m + j..(j + 1) * m], lower(j), size_of(j), ROUNDING)?;
+            }
         }
     }
     Ok(())

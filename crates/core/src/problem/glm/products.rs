@@ -1,10 +1,10 @@
 //! The products of a generalised linear problem: each one pass with a link, whatever the loss.
 
 use super::super::loss::Recession;
-use super::super::{AssembleHessian, Objective, Point, Problem, Work};
+use super::super::{AssembleHessian, GramHessian, Objective, Point, Problem, Work};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::ctx::Ctx;
-use crate::design::{Block, EntryOutput, Pass};
+use crate::design::{Block, EntryOutput, Matrix, Pass, blocks_len};
 use crate::rowwise;
 use crate::vector::axpy;
 
@@ -344,46 +344,109 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
     }
 }
 
-impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
-    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
-        let (matrix, row, width) = (self.matrix(at.x), self.row(at.x), self.loss.width());
-        let (n, m) = (self.design.rows(), self.design.columns());
+impl<L: RowLoss, R: Penalty> Glm<L, R> {
+    /// For each pair of predictions a <= b, calls `each(a, b, weights)` with the weights w phi_uu[a][b] of all rows.
+    fn each_curvature(&self, at: Point<'_>, ctx: &mut Ctx, mut each: impl FnMut([usize; 2], &[f64], &mut Ctx)) {
+        let (row, width, n) = (self.row(at.x), self.loss.width(), self.design.rows());
         self.with_predictions(at, ctx, |u, ctx| {
             let (mut columns, mut unit) = (ctx.take(n * width), ctx.take_zeroed(width));
-            let (mut curvature, mut gram) = if width > 1 { (ctx.take(n), ctx.take(m * m)) } else { (vec![], vec![]) };
+            let mut curvature = if width > 1 { ctx.take(n) } else { Vec::new() };
             for b in 0..width {
                 unit[b] = 1.0;
                 rowwise::for_each(width, &mut columns, |i, out| {
                     row.loss.grad_u_tangent(row.of(u, i), row.y(i), &unit, &[], row.weight(i), out);
                 });
+                unit[b] = 0.0;
                 if width == 1 {
-                    matrix.weighted_gram(&columns, out, ctx);
+                    each([0, 0], &columns, ctx);
                     break;
                 }
                 for a in 0..=b {
                     curvature.iter_mut().zip(columns.iter().skip(a).step_by(width)).for_each(|(c, v)| *c = *v);
-                    // phi_uu is symmetric: the blocks (a, b) and (b, a) of the Hessian hold the same symmetric matrix.
-                    matrix.weighted_gram(&curvature, &mut gram, ctx);
-                    for j in 0..m {
-                        for i in j..m {
-                            let entry = gram[j * m + i];
-                            for (r, c) in [(i * width + a, j * width + b), (i * width + b, j * width + a)] {
-                                out[r.min(c) * m * width + r.max(c)] = entry;
-                            }
-                        }
+                    each([a, b], &curvature, ctx);
+                }
+            }
+            [curvature, unit, columns].into_iter().for_each(|buffer| ctx.give(buffer));
+        });
+    }
+
+    /// `out` = the diagonal of the penalty's second derivative.
+    fn penalty_curvature(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        let mut ones = ctx.take(out.len());
+        ones.fill(1.0);
+        out.fill(0.0);
+        self.regularisation(at.x).add_second(at.z, &ones, out);
+        ctx.give(ones);
+    }
+}
+
+impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
+    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        let (matrix, width, m) = (self.matrix(at.x), self.loss.width(), self.design.columns());
+        let mut gram = if width > 1 { ctx.take(m * m) } else { Vec::new() };
+        self.each_curvature(at, ctx, |[a, b], weights, ctx| {
+            if width == 1 {
+                return matrix.weighted_gram(weights, out, ctx);
+            }
+            // phi_uu is symmetric: the blocks (a, b) and (b, a) of the Hessian hold the same symmetric matrix.
+            matrix.weighted_gram(weights, &mut gram, ctx);
+            for j in 0..m {
+                for i in j..m {
+                    let entry = gram[j * m + i];
+                    for (r, c) in [(i * width + a, j * width + b), (i * width + b, j * width + a)] {
+                        out[r.min(c) * m * width + r.max(c)] = entry;
                     }
                 }
-                unit[b] = 0.0;
             }
-            [gram, curvature, unit, columns].into_iter().for_each(|buffer| ctx.give(buffer));
         });
-        let diagonal = m * width + 1;
-        let (mut ones, mut second) = (ctx.take(m * width), ctx.take_zeroed(m * width));
-        ones.fill(1.0);
-        self.regularisation(at.x).add_second(at.z, &ones, &mut second);
-        out.iter_mut().step_by(diagonal).zip(&second).for_each(|(out, second)| *out += second);
+        ctx.give(gram);
+        let mut second = ctx.take(m * width);
+        self.penalty_curvature(at, &mut second, ctx);
+        out.iter_mut().step_by(m * width + 1).zip(&second).for_each(|(out, second)| *out += second);
         ctx.give(second);
-        ctx.give(ones);
+    }
+
+    fn unit(&self) -> usize {
+        self.loss.width()
+    }
+
+    fn assemble_blocks(&self, at: Point<'_>, size: usize, out: &mut [f64], ctx: &mut Ctx) {
+        let (matrix, width, m) = (self.matrix(at.x), self.loss.width(), self.design.columns());
+        let columns = size / width;
+        let mut gram = ctx.take(blocks_len(m, columns));
+        self.each_curvature(at, ctx, |[a, b], weights, ctx| {
+            matrix.weighted_blocks(weights, columns, &mut gram, ctx);
+            for start in (0..m).step_by(columns) {
+                let len = columns.min(m - start);
+                let (gram, out) = (&gram[start * columns..], &mut out[start * width * size..]);
+                for (j, i) in (0..len).flat_map(|j| (j..len).map(move |i| (j, i))) {
+                    for (r, c) in [(i * width + a, j * width + b), (i * width + b, j * width + a)] {
+                        out[r.min(c) * len * width + r.max(c)] = gram[j * len + i];
+                    }
+                }
+            }
+        });
+        ctx.give(gram);
+        let mut second = ctx.take(m * width);
+        self.penalty_curvature(at, &mut second, ctx);
+        for (start, second) in (0..m * width).step_by(size).zip(second.chunks(size)) {
+            let diagonal = out[start * size..].iter_mut().step_by(second.len() + 1);
+            diagonal.zip(second).for_each(|(out, second)| *out += second);
+        }
+        ctx.give(second);
+    }
+
+    fn assemble_diagonal(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        let (matrix, width) = (self.matrix(at.x), self.loss.width());
+        self.penalty_curvature(at, out, ctx);
+        let mut squares = ctx.take(self.design.columns());
+        self.each_curvature(at, ctx, |[a, b], weights, ctx| {
+            if a == b {
+                matrix.weighted_blocks(weights, 1, &mut squares, ctx);
+                out.iter_mut().skip(a).step_by(width).zip(&squares).for_each(|(out, square)| *out += square);
+            }
+        });
+        ctx.give(squares);
     }
 
     fn work(&self) -> Work {
@@ -392,5 +455,20 @@ impl<L: RowLoss, R: Penalty> AssembleHessian for Glm<L, R> {
             product: 2.0 * width * matrix.entries() as f64,
             assembly: 0.5 * width * (width + 1.0) * matrix.gram_multiplications(),
         }
+    }
+
+    fn as_gram(&self) -> Option<&dyn GramHessian> {
+        if self.loss.width() == 1 { Some(self) } else { None }
+    }
+}
+
+impl<L: RowLoss, R: Penalty> GramHessian for Glm<L, R> {
+    fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
+        Glm::matrix(self, x)
+    }
+
+    fn curvatures(&self, at: Point<'_>, s: &mut [f64], q: &mut [f64], ctx: &mut Ctx) {
+        self.each_curvature(at, ctx, |_, weights, _| s.copy_from_slice(weights));
+        self.penalty_curvature(at, q, ctx);
     }
 }

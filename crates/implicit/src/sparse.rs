@@ -1,0 +1,250 @@
+//! Sparse Cholesky: the pattern of L_zz analysed once, its values assembled, scaled to unit diagonal and factorised once a point;
+//! each solve is refined.
+//!
+//! Columns are put in an order of approximate minimum degree. Source: Davis, Direct Methods for Sparse Linear Systems, SIAM 2006;
+//! the ordering and the factorisation are faer's.
+
+use std::time::Instant;
+
+use danskin_core::ctx::{Ctx, bytes_of};
+use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, Stages};
+use danskin_core::problem::AssembleHessian;
+use danskin_core::symmetric::SymmetricPattern;
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt::factor::LltRegularization;
+use faer::sparse::linalg::cholesky::{LltRef, SymbolicCholesky, SymmetricOrdering, factorize_symbolic_cholesky};
+use faer::sparse::{FaerError, SparseColMatRef, SymbolicSparseColMatRef};
+use faer::{Conj, MatMut, Par, Side};
+
+use crate::form::{BYTES_PER_ENTRY, SparseForm};
+use crate::refine::solve_refined;
+use crate::spd::{Spd, Storage};
+
+/// Cholesky factorisation of a sparse Hessian.
+///
+/// The pattern comes from that of D where L_zz = D^T S D + diag(q) ([`AssembleHessian::as_gram`]), or is known
+/// ([`AssembleHessian::as_sparse`]); it is analysed again only where it changed. What would exceed the memory allowed is refused
+/// before it is allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SparseCholesky {
+    limit: u64,
+}
+
+impl Default for SparseCholesky {
+    /// With at most 4 GiB.
+    fn default() -> Self {
+        Self::within(4 << 30)
+    }
+}
+
+impl SparseCholesky {
+    /// With at most `bytes` for the Hessian, its factor and what making them takes.
+    #[must_use]
+    pub fn within(bytes: u64) -> Self {
+        Self { limit: bytes }
+    }
+}
+
+/// The lower triangle of a sparse symmetric matrix, and its factor.
+#[derive(Default)]
+struct SparseTriangle {
+    pattern: SymmetricPattern,
+    values: Vec<f64>,
+    symbolic: Option<SymbolicCholesky<u32>>,
+    factor: Vec<f64>,
+    memory: Option<MemBuffer>,
+}
+
+impl std::fmt::Debug for SparseTriangle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (m, entries, factor) = (self.pattern.len(), self.values.len(), self.factor.len());
+        write!(f, "SparseTriangle {{ m: {m}, entries: {entries}, factor: {factor} }}")
+    }
+}
+
+fn symbolic_of(pattern: &SymmetricPattern) -> SymbolicSparseColMatRef<'_, u32> {
+    let m = pattern.len();
+    SymbolicSparseColMatRef::new_checked(m, m, pattern.pointers(), None, pattern.rows())
+}
+
+impl SparseTriangle {
+    /// Bytes held.
+    fn bytes(&self) -> u64 {
+        BYTES_PER_ENTRY * self.values.len() as u64 + bytes_of(self.factor.len())
+    }
+
+    /// Takes a pattern, of which the factorisation is analysed.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::TooLarge`] or [`LinearError::OutOfMemory`].
+    fn analyse(&mut self, pattern: SymmetricPattern, limit: u64) -> Result<(), LinearError> {
+        *self = Self::default();
+        let needed = |factor: usize| BYTES_PER_ENTRY * pattern.entries() as u64 + bytes_of(factor);
+        let out_of_memory = |error| match error {
+            FaerError::IndexOverflow => LinearError::TooLarge { needed: bytes_of(i32::MAX as usize), limit },
+            _ => LinearError::OutOfMemory { bytes: needed(pattern.entries()) },
+        };
+        if needed(0) > limit {
+            return Err(LinearError::TooLarge { needed: needed(0), limit });
+        }
+        if !pattern.is_empty() {
+            let ordering = SymmetricOrdering::Amd;
+            let symbolic =
+                factorize_symbolic_cholesky(symbolic_of(&pattern), Side::Lower, ordering, Default::default())
+                    .map_err(out_of_memory)?;
+            let factor = symbolic.len_val();
+            if needed(factor) > limit {
+                return Err(LinearError::TooLarge { needed: needed(factor), limit });
+            }
+            let scratch = StackReq::any_of(&[
+                symbolic.factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default()),
+                symbolic.solve_in_place_scratch::<f64>(1, Par::Seq),
+            ]);
+            let bytes = needed(factor);
+            self.memory = Some(MemBuffer::try_new(scratch).map_err(|_| LinearError::OutOfMemory { bytes })?);
+            self.factor.try_reserve_exact(factor).map_err(|_| LinearError::OutOfMemory { bytes })?;
+            self.factor.resize(factor, 0.0);
+            self.symbolic = Some(symbolic);
+        }
+        self.values = vec![0.0; pattern.entries()];
+        self.pattern = pattern;
+        Ok(())
+    }
+}
+
+impl Storage for SparseTriangle {
+    fn diagonal(&self, out: &mut Vec<f64>) {
+        out.clear();
+        out.extend((0..self.pattern.len()).map(|j| self.values[self.pattern.range(j).start]));
+    }
+
+    fn rescale(&mut self, scale: &[f64], shift: f64) -> f64 {
+        let mut sums = vec![0.0; self.pattern.len()];
+        for j in 0..self.pattern.len() {
+            let entries = self.pattern.range(j);
+            let mut sum = 0.0;
+            for (&i, value) in self.pattern.column(j).iter().zip(&mut self.values[entries.clone()]) {
+                *value = *value * scale[j] * scale[i as usize];
+                sums[i as usize] += value.abs();
+                sum += value.abs();
+            }
+            let diagonal = &mut self.values[entries.start];
+            // The diagonal entry was counted twice.
+            sums[j] += sum - diagonal.abs();
+            *diagonal = 1.0 + shift;
+        }
+        sums.iter().fold(0.0, |largest, &sum| if sum.is_nan() || sum > largest { sum } else { largest })
+    }
+
+    fn factorise(&mut self) -> bool {
+        let (Some(symbolic), Some(memory)) = (&self.symbolic, &mut self.memory) else { return true };
+        symbolic
+            .factorize_numeric_llt(
+                &mut self.factor,
+                SparseColMatRef::new(symbolic_of(&self.pattern), &self.values),
+                Side::Lower,
+                LltRegularization::default(),
+                // One thread: faer cuts its work by their number, and the bits would depend on it.
+                Par::Seq,
+                MemStack::new(memory),
+                Default::default(),
+            )
+            .is_ok()
+    }
+
+    fn solve(&mut self, v: &mut [f64]) {
+        let (Some(symbolic), Some(memory)) = (&self.symbolic, &mut self.memory) else { return };
+        let m = v.len();
+        LltRef::new(symbolic, &self.factor).solve_in_place_with_conj(
+            Conj::No,
+            MatMut::from_column_major_slice_mut(v, m, 1),
+            Par::Seq,
+            MemStack::new(memory),
+        );
+    }
+
+    fn factor_entries(&self) -> u64 {
+        self.factor.len() as u64
+    }
+}
+
+/// What a sparse factorisation keeps: the pattern and its analysis, the values and their factor.
+#[derive(Debug, Default)]
+pub struct SparseWorkspace {
+    form: SparseForm,
+    spd: Spd<SparseTriangle>,
+    seconds: Stages,
+}
+
+impl SparseWorkspace {
+    /// Analyses the pattern, if it changed.
+    fn analyse<P: AssembleHessian + ?Sized>(&mut self, hessian: Hessian<'_, P>, limit: u64) -> Result<(), LinearError> {
+        if !self.form.update(hessian, "sparse", limit)? {
+            return Ok(());
+        }
+        let pattern = self.form.pattern().cloned().unwrap_or_default();
+        let analysed = self.spd.matrix.analyse(pattern, limit.saturating_sub(self.form.bytes()));
+        if analysed.is_err() {
+            self.form = SparseForm::Unknown;
+        }
+        analysed
+    }
+
+    /// Assembles and factorises.
+    fn factorise<P: AssembleHessian + ?Sized>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let (start, mut form) = (Instant::now(), 0.0);
+        let mut fill = |matrix: &mut SparseTriangle, ctx: &mut Ctx| {
+            let start = Instant::now();
+            self.form.assemble(hessian, &mut matrix.values, ctx);
+            form += start.elapsed().as_secs_f64();
+        };
+        let prepared = self.spd.prepare(&mut fill, &|v, out, ctx| hessian.apply(v, out, ctx), ctx);
+        self.seconds.form = form;
+        self.seconds.factor = start.elapsed().as_secs_f64() - form;
+        prepared
+    }
+}
+
+impl<P: AssembleHessian + ?Sized> HessianSolver<P> for SparseCholesky {
+    type Workspace = SparseWorkspace;
+
+    fn prepare(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let start = Instant::now();
+        workspace.analyse(hessian, self.limit)?;
+        workspace.seconds = Stages { analyse: start.elapsed().as_secs_f64(), ..Stages::default() };
+        let bytes = workspace.spd.matrix.bytes() + workspace.form.bytes();
+        ctx.hold(bytes);
+        let prepared = workspace.factorise(hessian, ctx);
+        ctx.release(bytes);
+        prepared
+    }
+
+    fn solve(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        let (start, spd) = (Instant::now(), &mut workspace.spd);
+        let singular = spd.singular();
+        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
+        let mut solve = solve_refined("sparse", hessian, (rhs, tolerance), solution, &mut inverse, singular, ctx)?;
+        solve.condition = Some(spd.condition());
+        solve.factor_entries = Some(spd.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..workspace.seconds };
+        Ok(solve)
+    }
+}

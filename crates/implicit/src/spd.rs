@@ -1,0 +1,165 @@
+//! A symmetric positive definite matrix, scaled to unit diagonal and factorised: what every direct method shares.
+
+use danskin_core::ctx::{Ctx, Phase};
+use danskin_core::linear::LinearError;
+use danskin_core::vector::{dot, norm};
+
+/// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a matrix that is
+/// singular to working precision has a wide one.
+const INVERSE_STEPS: usize = 3;
+/// A smallest eigenvalue, of the matrix scaled to unit diagonal, below this many times m eps is rounding of 0.
+const SINGULAR: f64 = 2.0;
+/// A matrix, scaled to unit diagonal, that is not positive definite but is after adding this to its diagonal is singular
+/// to working precision; one that still is not has negative curvature.
+const SHIFT: f64 = 1e-8;
+
+/// `out = A v`, called with v and out.
+pub(crate) type Product<'a> = dyn Fn(&[f64], &mut [f64], &mut Ctx) + 'a;
+
+/// How a symmetric matrix lies in memory while it is factorised.
+pub(crate) trait Storage: Default {
+    /// The diagonal.
+    fn diagonal(&self, out: &mut Vec<f64>);
+
+    /// `A_ij <- s_i A_ij s_j`, and 1 + shift on the diagonal. Returns the largest sum of absolute values down a column, NaN or
+    /// infinite if an entry is.
+    fn rescale(&mut self, scale: &[f64], shift: f64) -> f64;
+
+    /// Factorises what was rescaled; whether it was positive definite.
+    fn factorise(&mut self) -> bool;
+
+    /// `v <- A^{-1} v`, by the factor.
+    fn solve(&mut self, v: &mut [f64]);
+
+    /// Numbers in the factor.
+    fn factor_entries(&self) -> u64;
+}
+
+/// The factor of a matrix that was scaled to unit diagonal, and the scales.
+#[derive(Debug, Default)]
+pub(crate) struct Spd<F> {
+    pub(crate) matrix: F,
+    /// 1 / sqrt(diagonal).
+    scale: Vec<f64>,
+    /// An estimate from above of the smallest eigenvalue of the scaled matrix.
+    smallest: f64,
+    /// Largest column sum of the scaled matrix, from above of its largest eigenvalue.
+    norm: f64,
+}
+
+impl<F: Storage> Spd<F> {
+    /// Writes the matrix A down by `fill` and factorises it. `product(v, out)` is `out = A v`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where A is not positive definite, or `ctx` says to end.
+    pub(crate) fn prepare(
+        &mut self,
+        fill: &mut dyn FnMut(&mut F, &mut Ctx),
+        product: &Product<'_>,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        fill(&mut self.matrix, ctx);
+        self.rescale(0.0, ctx)?;
+        let norm = self.norm;
+        if self.matrix.factorise() {
+            self.smallest = self.smallest_eigenvalue(product, ctx);
+            if self.smallest > SINGULAR * self.scale.len() as f64 * f64::EPSILON {
+                return Ok(());
+            }
+            return Err(self.singular());
+        }
+        fill(&mut self.matrix, ctx);
+        self.rescale(SHIFT, ctx)?;
+        (self.norm, self.smallest) = (norm, 0.0);
+        if self.matrix.factorise() {
+            Err(self.singular())
+        } else {
+            Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+        }
+    }
+
+    /// Writes the matrix down by `fill` and factorises it, raised a little on its diagonal where it is singular to working precision.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where that is not enough, or `ctx` says to end.
+    pub(crate) fn prepare_raised(&mut self, fill: &mut dyn FnMut(&mut F), ctx: &mut Ctx) -> Result<(), LinearError> {
+        for shift in [0.0, SHIFT] {
+            fill(&mut self.matrix);
+            self.rescale(shift, ctx)?;
+            self.smallest = shift;
+            if self.matrix.factorise() {
+                return Ok(());
+            }
+        }
+        Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+    }
+
+    fn rescale(&mut self, shift: f64, ctx: &mut Ctx) -> Result<(), LinearError> {
+        if ctx.tick(Phase::Linear, 0, 1).is_break() {
+            return Err(LinearError::Interrupted);
+        }
+        self.matrix.diagonal(&mut self.scale);
+        for scale in &mut self.scale {
+            let diagonal = *scale;
+            if diagonal < 0.0 {
+                return Err(LinearError::NegativeCurvature { curvature: diagonal });
+            }
+            if diagonal == 0.0 {
+                return Err(LinearError::Singular { reciprocal_condition: 0.0 });
+            }
+            *scale = diagonal.sqrt().recip();
+        }
+        self.norm = self.matrix.rescale(&self.scale, shift);
+        if self.norm.is_finite() { Ok(()) } else { Err(LinearError::NotFinite) }
+    }
+
+    /// An estimate from above of the smallest eigenvalue of the scaled matrix, whose largest is between 1 and m: the
+    /// eigenvector by inverse iteration, two triangular solves a step, and then its Rayleigh quotient by a product with A.
+    /// The factor carries the rounding of the assembly, sums over all rows, in which an eigenvalue of 0 drowns; a product does
+    /// not.
+    fn smallest_eigenvalue(&mut self, product: &Product<'_>, ctx: &mut Ctx) -> f64 {
+        let m = self.scale.len();
+        if m == 0 {
+            return 1.0;
+        }
+        let (mut v, mut image) = (ctx.take(m), ctx.take(m));
+        // Of one size and of varied signs: as good as surely not orthogonal to the eigenvector.
+        v.iter_mut().enumerate().for_each(|(i, v)| *v = if (i * i / 3) % 2 == 0 { 1.0 } else { -1.0 });
+        for _ in 0..INVERSE_STEPS {
+            self.matrix.solve(&mut v);
+            let length = norm(&v);
+            v.iter_mut().for_each(|v| *v /= length);
+        }
+        v.iter_mut().zip(&self.scale).for_each(|(v, s)| *v *= s);
+        product(&v, &mut image, ctx);
+        let quotient = dot(&v, &image);
+        ctx.give(image);
+        ctx.give(v);
+        quotient
+    }
+
+    /// That the matrix is singular, by what its smallest eigenvalue was found to be.
+    pub(crate) fn singular(&self) -> LinearError {
+        LinearError::Singular { reciprocal_condition: self.smallest.max(0.0) }
+    }
+
+    /// About the largest over the smallest eigenvalue of the scaled matrix.
+    pub(crate) fn condition(&self) -> f64 {
+        self.norm / self.smallest
+    }
+
+    /// Numbers in the factor.
+    pub(crate) fn factor_entries(&self) -> u64 {
+        self.matrix.factor_entries()
+    }
+
+    /// `v <- A^{-1} v`.
+    pub(crate) fn apply_inverse(&mut self, v: &mut [f64]) {
+        let rescale = |v: &mut [f64], scale: &[f64]| v.iter_mut().zip(scale).for_each(|(v, s)| *v *= s);
+        rescale(v, &self.scale);
+        self.matrix.solve(v);
+        rescale(v, &self.scale);
+    }
+}
