@@ -6,6 +6,7 @@ The README beside this file says what is measured and how.
 """
 
 import argparse
+import math
 import os
 import platform
 import re
@@ -154,10 +155,19 @@ def counts(text: str) -> list[int]:
 
 
 def count(text: str) -> int:
-    numbers = counts(text)
-    if len(numbers) > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one number")
-    return numbers[0]
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
 
 
 class Parser(argparse.ArgumentParser):
@@ -186,7 +196,7 @@ def parser() -> Parser:
     cores = len(os.sched_getaffinity(0))
     number("--threads", "N", count, "threads of every side [all cores]", default=cores)
     longest = "the longest that a process may run, loading and compiling included [300]"
-    number("--limit", "SECONDS", float, longest, default=300.0)
+    number("--limit", "SECONDS", seconds, longest, default=300.0)
     number("--output", "DIR", Path, "folder for what was measured [target/peers/results]", default=WORK / "results")
     every = "measure every variant of each peer, those known to be slow too, not the fastest alone"
     parser.add_argument("--variants", action="store_true", help=every)

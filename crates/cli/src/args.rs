@@ -176,7 +176,7 @@ pub(crate) struct TapeArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "last")]
     pub(crate) memory: Option<u64>,
     /// Differentiate the last K steps alone, taking z_{T-K} for a constant; 1 is one-step differentiation. All if absent.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = whole)]
     pub(crate) last: Option<NonZeroUsize>,
 }
 
@@ -590,6 +590,10 @@ fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Res
 
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a finite number at least 0", |value| value >= 0.0)
+}
+
+fn whole(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number above 0".to_owned())
 }
 
 /// An integer, and a unit: none or B, kB, MB, GB, TB by thousands, KiB, MiB, GiB, TiB by 1024.

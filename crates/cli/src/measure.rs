@@ -152,6 +152,9 @@ pub(crate) fn start(task: &Task, folder: &Path) -> Result<Outcome, Failure> {
         words.extract_if(.., |word| word == "bench").next();
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bench").arg("--task").arg(task).args(words);
+        // What reading the problem freed goes back to the system, or work that takes it again would seem to take none (glibc,
+        // mallopt(3)).
+        command.env("MALLOC_TRIM_THRESHOLD_", "0").env("MALLOC_MMAP_THRESHOLD_", "65536");
         command.stdin(Stdio::piped()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
         Ok((Running(command.spawn()?), stdout, stderr))
     };

@@ -10,7 +10,7 @@ use crate::table::bytes;
 pub enum Figure {
     /// Seconds of z_T and the gradient against the number of threads, at the largest T.
     Threads,
-    /// Memory of the process against T, on the most threads.
+    /// Memory that z_T and the gradient took, beyond what the process had with the problem read, against T, on the most threads.
     Memory,
     /// Error against seconds, on the most threads.
     Error,
@@ -42,7 +42,7 @@ impl Figure {
         match self {
             Self::Threads => Up { logarithmic: false, label: "seconds, z_T included", number: short },
             Self::Memory => {
-                Up { logarithmic: false, label: "most memory of the process", number: |value| bytes(value as u64) }
+                Up { logarithmic: false, label: "memory beyond the problem's", number: |value| bytes(value as u64) }
             }
             Self::Error => {
                 Up { logarithmic: true, label: "error of the gradient, ‖g - g*‖ / ‖g*‖", number: power }
@@ -57,8 +57,8 @@ impl Figure {
             Self::Threads => (one.threads as f64, Some(seconds)),
             // Where the system does not tell, what was counted.
             Self::Memory => {
-                let peak = found.resident.map_or(found.peak_bytes, |resident| resident.peak_bytes);
-                (one.iterations as f64, Some(peak as f64))
+                let grown = found.resident.map(|resident| resident.peak_bytes.saturating_sub(resident.before_bytes));
+                (one.iterations as f64, Some(grown.unwrap_or(found.peak_bytes) as f64))
             }
             Self::Error => (seconds, found.relative_error),
         }

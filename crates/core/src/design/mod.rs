@@ -373,6 +373,26 @@ mod tests {
         }
     }
 
+    /// An index takes 1 byte up to 256 columns, 2 up to 65,536: none is cut short at the last column of each.
+    #[test]
+    fn the_last_column_is_kept_at_every_width_of_an_index() {
+        for columns in [1, 255, 256, 257, 65_535, 65_536, 65_537] {
+            let last = columns - 1;
+            let design = Design::from_triplets(2, columns, &[(0, last, 2.0), (1, 0, 3.0)]).unwrap();
+            let mut seen = Vec::new();
+            design.for_each_entry(|i, j, v| seen.push((i, j, v)));
+            assert_eq!(seen, [(0, last, 2.0), (1, 0, 3.0)], "{columns} columns");
+            let mut v = vec![0.0; columns];
+            (v[0], v[last]) = (10.0, 100.0);
+            let (mut u, mut ctx) = ([f64::NAN; 2], crate::ctx::Ctx::new());
+            design.matrix().apply(&v, &mut u, &mut ctx);
+            assert_eq!(u, [200.0, 3.0 * v[0]], "{columns} columns");
+            design.matrix().apply_transpose(&[1.0, 5.0], &mut v, &mut ctx);
+            let (first, end) = if last == 0 { (17.0, 17.0) } else { (15.0, 2.0) };
+            assert_eq!((v[0], v[last]), (first, end), "{columns} columns");
+        }
+    }
+
     #[test]
     fn bad_structure_is_named() {
         let csr = |pointers: Vec<usize>, indices: Vec<u32>, values: Vec<f64>| {
