@@ -213,7 +213,7 @@ type WorkspaceOf<H> = <H as HessianSolver<AnyProblem>>::Workspace;
 macro_rules! by {
     ($linear:expr, $all:expr, $solver:ident, $workspace:ident => $call:expr) => {
         by!($linear, $all, $solver, $workspace => $call;
-            (Auto, _) auto: Auto,
+            (Auto, _) auto: Auto::default(),
             (Dense, _) dense: DenseCholesky::default(),
             (Sparse, _) sparse: SparseCholesky::default(),
             (Dual, _) dual: DualCholesky::default(),

@@ -43,7 +43,7 @@ impl From<Cost> for CostReport {
 }
 
 /// A [`LinearSolve`].
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct LinearReport {
     method: &'static str,
     preconditioner: Option<&'static str>,
@@ -55,6 +55,14 @@ pub struct LinearReport {
     factor_entries: Option<u64>,
     shift: f64,
     seconds: StagesReport,
+    tried: Vec<AttemptReport>,
+}
+
+/// A method that was considered and not used.
+#[derive(Clone, Debug, Serialize)]
+struct AttemptReport {
+    method: &'static str,
+    why: String,
 }
 
 /// [`Stages`], in seconds.
@@ -80,6 +88,11 @@ impl From<LinearSolve> for LinearReport {
             factor_entries: linear.factor_entries,
             shift: linear.shift,
             seconds: StagesReport { form, analyse, factor, solve },
+            tried: linear
+                .tried
+                .iter()
+                .map(|one| AttemptReport { method: one.method, why: one.outcome.to_string() })
+                .collect(),
         }
     }
 }

@@ -62,6 +62,52 @@ pub struct LinearSolve {
     pub shift: f64,
     /// Where the time went.
     pub seconds: Stages,
+    /// What was considered before this method, by one that chooses.
+    pub tried: Tried,
+}
+
+/// Methods that were considered and not used, in the order in which they were.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tried([Option<Attempt>; 4]);
+
+impl Tried {
+    /// Notes `attempt`; the fifth and later ones are not kept.
+    pub fn note(&mut self, attempt: Attempt) {
+        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(attempt);
+        }
+    }
+
+    /// The attempts, from the first.
+    pub fn iter(&self) -> impl Iterator<Item = &Attempt> {
+        self.0.iter().flatten()
+    }
+}
+
+/// A method that was considered, and why it was not used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attempt {
+    /// The method.
+    pub method: &'static str,
+    /// Why not.
+    pub outcome: Outcome,
+}
+
+/// Why a method that was considered was not used.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was begun, and given up for another that was predicted to be faster.
+    #[error("given up after {iterations} iterations at a relative residual of {residual:.1e}")]
+    GivenUp {
+        /// Iterations until then.
+        iterations: usize,
+        /// The relative residual that they had reached.
+        residual: f64,
+    },
+    /// It failed.
+    #[error(transparent)]
+    Failed(LinearError),
 }
 
 /// Seconds of the stages of a linear solve; 0 for what was not done, or had been done before.
@@ -98,6 +144,7 @@ impl LinearSolve {
             factor_entries: None,
             shift: 0.0,
             seconds: Stages::default(),
+            tried: Tried::default(),
         }
     }
 }

@@ -20,7 +20,7 @@
 //! A user picks one thing from each of [`problem`], [`solver`], [`estimator`] (with [`unrolled`] and [`implicit`]) and
 //! [`linear`]; they know of each other through the traits of those modules alone.
 
-pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, vector};
+pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, symmetric, vector};
 #[cfg(feature = "data")]
 pub use danskin_data as data;
 pub use danskin_implicit as implicit;

@@ -310,7 +310,7 @@ impl CheckMinimum<'_> {
             ("g1", solution.gradient(&Analytic)),
             ("g3 by conjugate gradient", solution.gradient(&Implicit::new(Cg::default()))),
             ("g3 by Cholesky", solution.gradient(&Implicit::new(DenseCholesky::default()))),
-            ("g3", solution.gradient(&Implicit::new(Auto))),
+            ("g3", solution.gradient(&Implicit::new(Auto::default()))),
         ] {
             self.check(&format!("{solver}, {estimator}"), &gradient.unwrap().value);
         }

@@ -97,7 +97,7 @@ fn singular_hessians_are_reported() {
             let solution = Solve::new(problem, &solver, &x[..rows]).stop(Stop::steps(5)).run().unwrap();
             let dense = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap_err();
             assert_eq!(dense.name(), "singular");
-            assert_eq!(solution.gradient(&Implicit::new(Auto)).unwrap_err().name(), "singular");
+            assert_eq!(solution.gradient(&Implicit::new(Auto::default())).unwrap_err().name(), "singular");
             match solution.gradient(&Implicit::new(Cg::default())) {
                 Err(error) => assert_eq!(error.name(), "singular"),
                 Ok(gradient) => assert!(!gradient.linear.unwrap().positive_definite),

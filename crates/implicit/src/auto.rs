@@ -1,41 +1,231 @@
-//! The solver that suits the problem, by the work that each is predicted to take.
+//! The solver that suits the problem, by the work that each is predicted to take, and by how conjugate gradient gets on.
+//!
+//! A factorisation that is predicted to cost few products with L_zz is made at once. Otherwise conjugate gradient begins, and is given up
+//! where what it still has to do is predicted to take longer than the cheapest factorisation that fits into memory. Predictions are
+//! counts times constants, never measured times: the choice is the same on every run and at every number of threads.
 
 use danskin_core::ctx::Ctx;
-use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve};
+use danskin_core::linear::{Attempt, Hessian, HessianSolver, LinearError, LinearSolve, Outcome, Tried};
 use danskin_core::problem::{AssembleHessian, Work};
 
-use crate::cg::{Cg, CgWorkspace};
+use crate::cg::{Cg, CgWorkspace, Progress};
 use crate::dense::{DenseCholesky, DenseWorkspace};
+use crate::dual::{DualCholesky, DualWorkspace};
+use crate::precondition::Jacobi;
+use crate::sparse::{SparseCholesky, SparseWorkspace};
 
-/// Products with L_zz that a factorisation may take as long as: about what conjugate gradient needs at a condition of
-/// 1000.
-const BUDGET: f64 = 100.0;
+/// Time of one multiplication in a product with L_zz, the unit of those below.
+const IN_PRODUCT: f64 = 1.0;
+/// In assembling.
+const IN_ASSEMBLY: f64 = 1.2;
+/// In a dense factorisation.
+const IN_DENSE_FACTOR: f64 = 0.5;
+/// In a sparse one.
+const IN_SPARSE_FACTOR: f64 = 1.0;
+/// Assemblies that finding and analysing a pattern takes as long as.
+const ANALYSIS: f64 = 3.0;
+/// Of a latent variable in an iteration, besides the product.
+const PER_LATENT: f64 = 6.0;
+/// Products that a factorisation may be predicted to take to be made at once.
+const AT_ONCE: f64 = 12.0;
+/// Share of the lower triangle from which a Hessian is not taken for sparse.
+const SPARSE_SHARE: f64 = 0.25;
 /// Latent variables up to which a Hessian that may be singular is factorised whatever that takes: only a factorisation
 /// can tell. For so many columns it takes seconds, and assembling the passes that `Work` predicts.
 const TELL_UP_TO: usize = 2000;
 
-/// Chooses [`DenseCholesky`] where assembling and factorising is predicted to take no longer than conjugate gradient would,
-/// or where the Hessian may be singular and is small; else [`Cg`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Auto;
+/// Chooses among [`DenseCholesky`], [`SparseCholesky`], [`DualCholesky`] and [`Cg`], the last with [`Jacobi`] where the Hessian is
+/// known to be positive definite. What it considered and did not use is in [`LinearSolve::tried`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auto {
+    limit: u64,
+}
 
-impl Auto {
-    fn factorises<P: AssembleHessian + ?Sized>(hessian: Hessian<'_, P>) -> bool {
-        let problem = hessian.problem;
-        let m = problem.latent_len();
-        let Work { product, assembly } = problem.work();
-        let factorisation = (m as f64).powi(3) / 6.0;
-        let affordable = assembly + factorisation <= BUDGET * product;
-        let tells = problem.strong_convexity(hessian.at.x) == 0.0 && m <= TELL_UP_TO;
-        (affordable || tells) && DenseCholesky::default().fits(m)
+impl Default for Auto {
+    /// With at most 2 GiB for what is factorised.
+    fn default() -> Self {
+        Self::within(2 << 30)
     }
 }
 
-/// What the method chosen keeps.
+impl Auto {
+    /// With at most `bytes` for what is factorised.
+    #[must_use]
+    pub fn within(bytes: u64) -> Self {
+        Self { limit: bytes }
+    }
+}
+
+/// A method that factorises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Dense,
+    Sparse,
+    Dual,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Sparse => "sparse",
+            Self::Dual => "dual",
+        }
+    }
+}
+
+/// A factorisation that could be used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Direct {
+    kind: Kind,
+    /// Products with L_zz, and the vector operations beside one, that it is predicted to take as long as.
+    products: f64,
+}
+
+/// The factorisations that fit, cheapest first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Directs([Option<Direct>; 3]);
+
+impl Directs {
+    fn of<P: AssembleHessian + ?Sized>(Hessian { problem, at }: Hessian<'_, P>, limit: u64) -> Self {
+        let m = problem.latent_len();
+        let Work { product, assembly } = problem.work();
+        let unit = (IN_PRODUCT * product + PER_LATENT * m as f64).max(1.0);
+        let direct = |kind, work: f64| Some(Direct { kind, products: work / unit });
+        let cube = |n: usize| (n as f64).powi(3) / 6.0;
+        let mut directs = [None; 3];
+        if DenseCholesky::within(limit).fits(m) {
+            directs[0] = direct(Kind::Dense, IN_ASSEMBLY * assembly + IN_DENSE_FACTOR * cube(m));
+        }
+        let triangle = 0.5 * m as f64 * (m as f64 + 1.0);
+        let sparse = match (problem.as_sparse(), problem.as_gram()) {
+            (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
+            (None, Some(gram)) if !gram.matrix(at.x).is_dense() => {
+                Some((gram.matrix(at.x).gram_entries(), 1.0 + ANALYSIS))
+            }
+            _ => None,
+        };
+        if let Some((entries, assemblies)) = sparse
+            && SparseCholesky::within(limit).may_fit(entries)
+            && entries < SPARSE_SHARE * triangle
+        {
+            // Its factor has at least its entries; how many more, only its analysis can tell.
+            let factor = IN_SPARSE_FACTOR * entries * entries / m as f64;
+            directs[1] = direct(Kind::Sparse, assemblies * IN_ASSEMBLY * assembly.max(entries) + factor);
+        }
+        if let Some(gram) = problem.as_gram()
+            && problem.strong_convexity(at.x) > 0.0
+        {
+            let matrix = gram.matrix(at.x);
+            let n = matrix.rows();
+            if DualCholesky::within(limit).fits(n) {
+                let assembly = matrix.transposed_gram_multiplications();
+                directs[2] = direct(Kind::Dual, IN_ASSEMBLY * assembly + 2.0 * IN_DENSE_FACTOR * cube(n));
+            }
+        }
+        directs.sort_by(|a, b| {
+            let products = |direct: &Option<Direct>| direct.map_or(f64::INFINITY, |direct| direct.products);
+            products(a).total_cmp(&products(b))
+        });
+        Self(directs)
+    }
+
+    fn cheapest(&self) -> Option<Direct> {
+        self.0[0]
+    }
+
+    fn without_cheapest(self) -> Self {
+        let [_, second, third] = self.0;
+        Self([second, third, None])
+    }
+}
+
+/// What the methods that were used keep.
 #[derive(Debug, Default)]
 pub struct AutoWorkspace {
     dense: DenseWorkspace,
+    sparse: SparseWorkspace,
+    dual: DualWorkspace,
     cg: CgWorkspace<()>,
+    jacobi: CgWorkspace<Vec<f64>>,
+    /// The factorisations left to be tried at this point.
+    directs: Directs,
+    /// The one that was made at this point.
+    made: Option<Kind>,
+    /// Whether what conjugate gradient needs was made at this point.
+    iterates: bool,
+    tried: Tried,
+}
+
+impl AutoWorkspace {
+    fn note(&mut self, method: &'static str, outcome: Outcome) {
+        self.tried.note(Attempt { method, outcome });
+    }
+}
+
+/// Whether another method may still do what ended with `error`.
+fn is_of_the_method(error: LinearError, definite: bool) -> bool {
+    match error {
+        LinearError::NotFinite | LinearError::Interrupted | LinearError::RankDeficient { .. } => false,
+        LinearError::Singular { .. } | LinearError::NegativeCurvature { .. } => definite,
+        _ => true,
+    }
+}
+
+fn is_definite<P: AssembleHessian + ?Sized>(hessian: Hessian<'_, P>) -> bool {
+    hessian.problem.strong_convexity(hessian.at.x) > 0.0
+}
+
+impl Auto {
+    /// Makes the cheapest factorisation that can be made, if there is one.
+    fn make<P: AssembleHessian + ?Sized>(
+        self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut AutoWorkspace,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        while let Some(Direct { kind, .. }) = workspace.directs.cheapest() {
+            workspace.directs = workspace.directs.without_cheapest();
+            let made = match kind {
+                Kind::Dense => DenseCholesky::within(self.limit).prepare(hessian, &mut workspace.dense, ctx),
+                Kind::Sparse => SparseCholesky::within(self.limit).prepare(hessian, &mut workspace.sparse, ctx),
+                Kind::Dual => DualCholesky::within(self.limit).prepare(hessian, &mut workspace.dual, ctx),
+            };
+            match made {
+                Ok(()) => {
+                    workspace.made = Some(kind);
+                    return Ok(());
+                }
+                Err(error) if is_of_the_method(error, is_definite(hessian)) => {
+                    workspace.note(kind.name(), Outcome::Failed(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Conjugate gradient, given up where a factorisation is predicted to be faster.
+    fn iterate<P: AssembleHessian + ?Sized>(
+        hessian: Hessian<'_, P>,
+        workspace: &mut AutoWorkspace,
+        system: (&[f64], f64),
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Result<LinearSolve, Progress>, LinearError> {
+        let worth = workspace.directs.cheapest().map_or(f64::INFINITY, |direct| direct.products);
+        let give_up = |progress: Progress| progress.predicted - progress.iterations as f64 > worth;
+        if is_definite(hessian) {
+            let cg = Cg::preconditioned(Jacobi);
+            if !workspace.iterates {
+                cg.prepare(hessian, &mut workspace.jacobi, ctx)?;
+                workspace.iterates = true;
+            }
+            return cg.solve_unless(hessian, &mut workspace.jacobi, system, solution, &give_up, ctx);
+        }
+        // Without a preconditioner a singular system that is consistent has the answer of least norm.
+        Cg::default().solve_unless(hessian, &mut workspace.cg, system, solution, &give_up, ctx)
+    }
 }
 
 impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
@@ -47,11 +237,11 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
-        if Self::factorises(hessian) {
-            DenseCholesky::default().prepare(hessian, &mut workspace.dense, ctx)
-        } else {
-            Cg::default().prepare(hessian, &mut workspace.cg, ctx)
-        }
+        workspace.directs = Directs::of(hessian, self.limit);
+        (workspace.made, workspace.iterates, workspace.tried) = (None, false, Tried::default());
+        let tells = !is_definite(hessian) && hessian.problem.latent_len() <= TELL_UP_TO;
+        let at_once = workspace.directs.cheapest().is_some_and(|direct| direct.products <= AT_ONCE);
+        if tells || at_once { self.make(hessian, workspace, ctx) } else { Ok(()) }
     }
 
     fn solve(
@@ -63,10 +253,41 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        if Self::factorises(hessian) {
-            DenseCholesky::default().solve(hessian, &mut workspace.dense, rhs, tolerance, solution, ctx)
-        } else {
-            Cg::default().solve(hessian, &mut workspace.cg, rhs, tolerance, solution, ctx)
+        loop {
+            let AutoWorkspace { dense, sparse, dual, made, .. } = workspace;
+            let direct = made.map(|kind| {
+                let solved = match kind {
+                    Kind::Dense => {
+                        DenseCholesky::within(self.limit).solve(hessian, dense, rhs, tolerance, solution, ctx)
+                    }
+                    Kind::Sparse => {
+                        SparseCholesky::within(self.limit).solve(hessian, sparse, rhs, tolerance, solution, ctx)
+                    }
+                    Kind::Dual => DualCholesky::within(self.limit).solve(hessian, dual, rhs, tolerance, solution, ctx),
+                };
+                (kind.name(), solved)
+            });
+            match direct {
+                Some((name, Err(error))) if is_of_the_method(error, is_definite(hessian)) => {
+                    workspace.note(name, Outcome::Failed(error));
+                    workspace.made = None;
+                }
+                Some((_, solved)) => return solved.map(|solve| workspace.finished(solve)),
+                None => match Self::iterate(hessian, workspace, (rhs, tolerance), solution, ctx)? {
+                    Ok(solve) => return Ok(workspace.finished(solve)),
+                    Err(Progress { iterations, residual, .. }) => {
+                        workspace.note("cg", Outcome::GivenUp { iterations, residual });
+                        self.make(hessian, workspace, ctx)?;
+                    }
+                },
+            }
         }
+    }
+}
+
+impl AutoWorkspace {
+    fn finished(&self, mut solve: LinearSolve) -> LinearSolve {
+        solve.tried = self.tried;
+        solve
     }
 }

@@ -85,7 +85,25 @@ enum Ended {
     },
     /// r^T M^{-1} r was not positive.
     Preconditioner,
+    /// Whoever asked for the solution would rather have it otherwise.
+    GivenUp,
 }
+
+/// How far the iterations have come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) iterations: usize,
+    /// The relative residual, of the updated one.
+    pub(crate) residual: f64,
+    /// Iterations in all that the tolerance is predicted to take, from how the residual fell so far and lately.
+    pub(crate) predicted: f64,
+}
+
+/// Asked at iterations 8, 12, 18, ... whether to give up.
+pub(crate) type GiveUp<'a> = dyn Fn(Progress) -> bool + 'a;
+
+/// The first iteration at which it is asked.
+const FIRST_ASKED: usize = 8;
 
 impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
     type Workspace = CgWorkspace<M::Workspace>;
@@ -109,6 +127,26 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
+        let solve = self.solve_unless(hessian, workspace, (rhs, tolerance), solution, &|_| false, ctx)?;
+        // Never given up.
+        solve.map_err(|_| LinearError::Interrupted)
+    }
+}
+
+impl<M> Cg<M> {
+    /// As [`HessianSolver::solve`], but given up where `give_up` says so: then how far it came.
+    pub(crate) fn solve_unless<P: Problem + ?Sized>(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut CgWorkspace<M::Workspace>,
+        (rhs, tolerance): (&[f64], f64),
+        solution: &mut [f64],
+        give_up: &GiveUp<'_>,
+        ctx: &mut Ctx,
+    ) -> Result<Result<LinearSolve, Progress>, LinearError>
+    where
+        M: Preconditioner<P>,
+    {
         let start = Instant::now();
         solution.fill(0.0);
         let definite = hessian.problem.strong_convexity(hessian.at.x) > 0.0;
@@ -128,7 +166,7 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
             return Err(LinearError::NotFinite);
         }
         if scale == 0.0 {
-            return Ok(of(LinearStatus::Converged, 0, 0.0, None));
+            return Ok(Ok(of(LinearStatus::Converged, 0, 0.0, None)));
         }
         let m = rhs.len();
         let mut rhs_scaled = ctx.take(m);
@@ -145,6 +183,8 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
             product: ctx.take(m),
             ritz: Ritz::new(ctx),
             target: tolerance * length,
+            give_up,
+            fallen: Fallen { first: length, ..Fallen::default() },
             definite,
             cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
             iterations: 0,
@@ -154,7 +194,7 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         }
         let ended = run.until_true(solution, ctx);
         let residual = norm(&run.r) / length;
-        let iterations = run.iterations;
+        let (iterations, fallen) = (run.iterations, run.fallen);
         let condition = run.ritz.condition();
         run.ritz.end(ctx);
         for buffer in [run.product, run.p, run.q, run.r, run.b] {
@@ -165,6 +205,7 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         }
         let status = match ended {
             Ended::With(status) => status,
+            Ended::GivenUp => return Ok(Err(fallen.progress(iterations, tolerance))),
             Ended::Preconditioner => {
                 return Err(LinearError::Preconditioner {
                     preconditioner: self.preconditioner.name().unwrap_or("none"),
@@ -185,13 +226,44 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
             workspace.last.clear();
             workspace.last.extend_from_slice(solution);
         }
-        Ok(of(status, iterations, residual, condition))
+        Ok(Ok(of(status, iterations, residual, condition)))
     }
 }
 
 /// Curvature that cannot be told from 0 in m coordinates, over the largest one met.
 fn no_curvature(m: usize) -> f64 {
     m as f64 * f64::EPSILON
+}
+
+/// How the residual fell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fallen {
+    first: f64,
+    /// When it was asked last, and the time before: iterations and residual.
+    asked: [(usize, f64); 2],
+}
+
+impl Fallen {
+    /// Notes the residual after some iterations.
+    fn note(&mut self, iterations: usize, residual: f64) {
+        self.asked = [(iterations, residual), self.asked[0]];
+    }
+
+    /// When to ask next.
+    fn next(&self) -> usize {
+        FIRST_ASKED.max(self.asked[0].0 * 3 / 2)
+    }
+
+    fn progress(&self, iterations: usize, tolerance: f64) -> Progress {
+        let [(now, residual), (before, residual_before)] = self.asked;
+        let goal = (tolerance * self.first / residual).ln();
+        let rate = |fell: f64, over: usize| {
+            if fell < 1.0 { now as f64 + goal / fell.ln() * over as f64 } else { f64::INFINITY }
+        };
+        let so_far = rate(residual / self.first, now);
+        let lately = if before > 0 { rate(residual / residual_before, now - before) } else { f64::INFINITY };
+        Progress { iterations, residual: residual / self.first, predicted: so_far.min(lately) }
+    }
 }
 
 /// A system L_zz v = b with the entries of b at most 1.
@@ -207,6 +279,8 @@ struct Run<'a, P: ?Sized, M: Preconditioner<P>> {
     product: Vec<f64>,
     ritz: Ritz,
     target: f64,
+    give_up: &'a GiveUp<'a>,
+    fallen: Fallen,
     /// Whether only rounding can make a curvature vanish.
     definite: bool,
     cap: usize,
@@ -279,6 +353,12 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
             }
             if self.iterations >= self.cap {
                 return Ended::With(LinearStatus::IterationCap);
+            }
+            if self.iterations >= self.fallen.next() {
+                self.fallen.note(self.iterations, norm(&self.r));
+                if (self.give_up)(self.fallen.progress(self.iterations, self.target / self.fallen.first)) {
+                    return Ended::GivenUp;
+                }
             }
             if ctx.tick(Phase::Linear, self.iterations, self.cap).is_break() {
                 return Ended::With(LinearStatus::Interrupted);

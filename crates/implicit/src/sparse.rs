@@ -43,6 +43,11 @@ impl SparseCholesky {
     pub fn within(bytes: u64) -> Self {
         Self { limit: bytes }
     }
+
+    /// Whether a lower triangle of so many entries fits the limit, its factor left out.
+    pub(crate) fn may_fit(self, entries: f64) -> bool {
+        BYTES_PER_ENTRY as f64 * entries <= self.limit as f64
+    }
 }
 
 /// The lower triangle of a sparse symmetric matrix, and its factor.

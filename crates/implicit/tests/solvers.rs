@@ -64,7 +64,7 @@ fn by_every_solver_at<P: AssembleHessian>(problem: &P, at: Point<'_>, rhs: &[f64
         ("dense", solve_at(&DenseCholesky::default(), problem, at, rhs)),
         ("sparse", solve_at(&SparseCholesky::default(), problem, at, rhs)),
         ("dual", solve_at(&DualCholesky::default(), problem, at, rhs)),
-        ("auto", solve_at(&Auto, problem, at, rhs)),
+        ("auto", solve_at(&Auto::default(), problem, at, rhs)),
     ];
     answers.into_iter().filter(|(_, answer)| !matches!(answer, Err(LinearError::Unsuited { .. }))).collect()
 }

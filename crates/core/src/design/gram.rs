@@ -91,6 +91,16 @@ impl Matrix<'_> {
     }
 }
 
+impl Matrix<'_> {
+    /// The multiplications of [`Matrix::weighted_gram`] of the transpose, in about the time of a pass.
+    #[must_use]
+    pub fn transposed_gram_multiplications(self) -> f64 {
+        let mut entries = vec![0.0; self.columns()];
+        with_rows!(self, rows => (0..self.rows()).for_each(|row| rows.each(row, |column, _| entries[column] += 1.0)));
+        entries.iter().map(|entries| 0.5 * entries * (entries + 1.0)).sum()
+    }
+}
+
 /// Numbers in the diagonal blocks of an m x m matrix, `size` columns each and the last what is left.
 ///
 /// # Panics
@@ -174,5 +184,6 @@ mod tests {
     fn work_is_told() {
         assert_eq!(Design::dense(2, 3, vec![1.0; 6]).unwrap().matrix().gram_multiplications(), 12.0);
         assert_eq!(Design::from_triplets(2, 3, &[(0, 1, 1.0)]).unwrap().matrix().gram_multiplications(), 1.0);
+        assert_eq!(Design::dense(2, 3, vec![1.0; 6]).unwrap().matrix().transposed_gram_multiplications(), 9.0);
     }
 }
