@@ -121,7 +121,7 @@ fn a_linear_solver_that_does_not_suit_says_so() {
     );
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains("sparse cannot be used: the pattern"), "{}", ran.stderr);
-    let ran = work.run(&format!("{base} --linear-solver dense --preconditioner jacobi"));
+    let ran = work.run(&format!("{base} --lambda 1 --linear-solver dense --preconditioner jacobi"));
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("--preconditioner does not go with --linear-solver dense"), "{}", ran.stderr);
 }

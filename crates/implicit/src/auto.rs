@@ -11,7 +11,6 @@ use danskin_core::problem::{AssembleHessian, Work};
 use crate::cg::{Cg, CgWorkspace, Progress};
 use crate::dense::{DenseCholesky, DenseWorkspace};
 use crate::dual::{DualCholesky, DualWorkspace};
-use crate::precondition::Jacobi;
 use crate::sparse::{SparseCholesky, SparseWorkspace};
 
 /// Time of one multiplication in a product with L_zz, the unit of those below.
@@ -34,8 +33,7 @@ const SPARSE_SHARE: f64 = 0.25;
 /// can tell. For so many columns it takes seconds, and assembling the passes that `Work` predicts.
 const TELL_UP_TO: usize = 2000;
 
-/// Chooses among [`DenseCholesky`], [`SparseCholesky`], [`DualCholesky`] and [`Cg`], the last with [`Jacobi`] where the Hessian is
-/// known to be positive definite. What it considered and did not use is in [`LinearSolve::tried`].
+/// Chooses among [`DenseCholesky`], [`SparseCholesky`], [`DualCholesky`] and [`Cg`]. What it considered and did not use is in [`LinearSolve::tried`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Auto {
     limit: u64,
@@ -97,10 +95,24 @@ impl Directs {
         if DenseCholesky::within(limit).fits(m) {
             directs[0] = direct(Kind::Dense, IN_ASSEMBLY * assembly + IN_DENSE_FACTOR * cube(m));
         }
+        if let Some(gram) = problem.as_gram()
+            && problem.strong_convexity(at.x) > 0.0
+        {
+            let matrix = gram.matrix(at.x);
+            let n = matrix.rows();
+            if DualCholesky::within(limit).fits(n) {
+                let assembly = matrix.transposed_gram_multiplications();
+                directs[1] = direct(Kind::Dual, IN_ASSEMBLY * assembly + 2.0 * IN_DENSE_FACTOR * cube(n));
+            }
+        }
+        let least = directs.iter().flatten().map(|direct| direct.products).fold(f64::INFINITY, f64::min);
         let triangle = 0.5 * m as f64 * (m as f64 + 1.0);
         let sparse = match (problem.as_sparse(), problem.as_gram()) {
             (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
-            (None, Some(gram)) if !gram.matrix(at.x).is_dense() => {
+            // Its entries are counted only where finding them could pay.
+            (None, Some(gram))
+                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * IN_ASSEMBLY * assembly < least * unit =>
+            {
                 Some((gram.matrix(at.x).gram_entries(), 1.0 + ANALYSIS))
             }
             _ => None,
@@ -111,17 +123,7 @@ impl Directs {
         {
             // Its factor has at least its entries; how many more, only its analysis can tell.
             let factor = IN_SPARSE_FACTOR * entries * entries / m as f64;
-            directs[1] = direct(Kind::Sparse, assemblies * IN_ASSEMBLY * assembly.max(entries) + factor);
-        }
-        if let Some(gram) = problem.as_gram()
-            && problem.strong_convexity(at.x) > 0.0
-        {
-            let matrix = gram.matrix(at.x);
-            let n = matrix.rows();
-            if DualCholesky::within(limit).fits(n) {
-                let assembly = matrix.transposed_gram_multiplications();
-                directs[2] = direct(Kind::Dual, IN_ASSEMBLY * assembly + 2.0 * IN_DENSE_FACTOR * cube(n));
-            }
+            directs[2] = direct(Kind::Sparse, assemblies * IN_ASSEMBLY * assembly.max(entries) + factor);
         }
         directs.sort_by(|a, b| {
             let products = |direct: &Option<Direct>| direct.map_or(f64::INFINITY, |direct| direct.products);
@@ -147,13 +149,10 @@ pub struct AutoWorkspace {
     sparse: SparseWorkspace,
     dual: DualWorkspace,
     cg: CgWorkspace<()>,
-    jacobi: CgWorkspace<Vec<f64>>,
     /// The factorisations left to be tried at this point.
     directs: Directs,
     /// The one that was made at this point.
     made: Option<Kind>,
-    /// Whether what conjugate gradient needs was made at this point.
-    iterates: bool,
     tried: Tried,
 }
 
@@ -215,15 +214,8 @@ impl Auto {
     ) -> Result<Result<LinearSolve, Progress>, LinearError> {
         let worth = workspace.directs.cheapest().map_or(f64::INFINITY, |direct| direct.products);
         let give_up = |progress: Progress| progress.predicted - progress.iterations as f64 > worth;
-        if is_definite(hessian) {
-            let cg = Cg::preconditioned(Jacobi);
-            if !workspace.iterates {
-                cg.prepare(hessian, &mut workspace.jacobi, ctx)?;
-                workspace.iterates = true;
-            }
-            return cg.solve_unless(hessian, &mut workspace.jacobi, system, solution, &give_up, ctx);
-        }
-        // Without a preconditioner a singular system that is consistent has the answer of least norm.
+        // Without a preconditioner: a singular system that is consistent then has the answer of least norm, and the diagonal took more
+        // iterations than it saved on most of the sets that were tried (`benches/README.md`).
         Cg::default().solve_unless(hessian, &mut workspace.cg, system, solution, &give_up, ctx)
     }
 }
@@ -238,7 +230,7 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
         workspace.directs = Directs::of(hessian, self.limit);
-        (workspace.made, workspace.iterates, workspace.tried) = (None, false, Tried::default());
+        (workspace.made, workspace.tried) = (None, Tried::default());
         let tells = !is_definite(hessian) && hessian.problem.latent_len() <= TELL_UP_TO;
         let at_once = workspace.directs.cheapest().is_some_and(|direct| direct.products <= AT_ONCE);
         if tells || at_once { self.make(hessian, workspace, ctx) } else { Ok(()) }
