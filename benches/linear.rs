@@ -4,9 +4,10 @@
 //! designs, logistic with the larger half of the labels against the rest, L / lambda = 1000, at z after 10 steps of gradient descent,
 //! the right-hand side grad_z L; and square .mtx files as Hessians themselves. Every method starts from nothing, to a residual of 1e-10;
 //! the least of a few samples taken in turn counts. `again` is a second factorisation or preconditioner, after the first, at another
-//! point.
+//! point. Methods have 1 GiB, and 30 seconds after which iterations end.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,7 +23,11 @@ const CONDITION: f64 = 1000.0;
 const STEPS: usize = 10;
 const SAMPLES: usize = 3;
 /// Seconds beyond which a method is not sampled again.
-const LONG: f64 = 20.0;
+const LONG: f64 = 5.0;
+/// Seconds after which whoever watches asks to end.
+const TOO_LONG: u64 = 30;
+/// Bytes that a factorisation may take.
+const LIMIT: u64 = 1 << 30;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -109,8 +114,11 @@ fn sample<P: Problem, H: HessianSolver<P>>(
     points: [Point<'_>; 2],
     rhs: &[f64],
 ) -> Result<Sample, LinearError> {
-    let (mut workspace, mut ctx, mut v) = (H::Workspace::default(), Ctx::new(), vec![0.0; rhs.len()]);
-    let start = Instant::now();
+    let (mut workspace, mut v, start) = (H::Workspace::default(), vec![0.0; rhs.len()], Instant::now());
+    let mut ctx = Ctx::watched(Box::new(move |_| match start.elapsed().as_secs() {
+        TOO_LONG.. => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    }));
     let at = |k: usize| Hessian { problem, at: points[k] };
     let solve = Factored::new(method, at(0), &mut workspace, &mut ctx)?.solve(rhs, TOLERANCE, &mut v, &mut ctx)?;
     let total = start.elapsed().as_secs_f64();
@@ -130,14 +138,14 @@ fn compare<P: AssembleHessian>(problem: &P, points: [Point<'_>; 2], rhs: &[f64])
         Box::new(move || sample(&method, problem, points, rhs))
     }
     let methods: [(&str, Run<'_>); 9] = [
-        ("auto", run(Auto::default(), problem, points, rhs)),
-        ("dense", run(DenseCholesky::default(), problem, points, rhs)),
-        ("sparse", run(SparseCholesky::default(), problem, points, rhs)),
-        ("dual", run(DualCholesky::default(), problem, points, rhs)),
+        ("auto", run(Auto::within(LIMIT), problem, points, rhs)),
+        ("dense", run(DenseCholesky::within(LIMIT), problem, points, rhs)),
+        ("sparse", run(SparseCholesky::within(LIMIT), problem, points, rhs)),
+        ("dual", run(DualCholesky::within(LIMIT), problem, points, rhs)),
         ("cg", run(Cg::default(), problem, points, rhs)),
         ("cg, jacobi", run(Cg::preconditioned(Jacobi), problem, points, rhs)),
         ("cg, block-jacobi", run(Cg::preconditioned(BlockJacobi::default()), problem, points, rhs)),
-        ("cg, ic0", run(Cg::preconditioned(IncompleteCholesky::default()), problem, points, rhs)),
+        ("cg, ic0", run(Cg::preconditioned(IncompleteCholesky::within(LIMIT)), problem, points, rhs)),
         ("cg, nystrom", run(Cg::preconditioned(Nystrom::default()), problem, points, rhs)),
     ];
     let mut best: [Option<Result<Sample, LinearError>>; 9] = std::array::from_fn(|_| None);
@@ -159,23 +167,30 @@ fn compare<P: AssembleHessian>(problem: &P, points: [Point<'_>; 2], rhs: &[f64])
         }
     }
     let header = ["", "total s", "form", "analyse", "factor", "solve", "again", "iterations", "residual", "entries"];
-    let rows = methods.iter().zip(best).map(|((name, _), best)| {
-        let cells = match best.expect("a sample") {
-            Err(error) => vec![error.to_string()],
+    let (mut rows, mut why) = (Vec::new(), String::new());
+    for ((name, _), best) in methods.iter().zip(best) {
+        let mut row = vec![format!(" {name}")];
+        match best.expect("a sample") {
+            Err(LinearError::Interrupted) => row.push(format!("> {TOO_LONG}")),
+            Err(error) => {
+                row.push("-".to_owned());
+                why += &format!(" {name}: {error}\n");
+            }
             Ok(Sample { solve, total, again }) => {
                 let seconds = solve.seconds;
-                let mut cells: Vec<String> =
-                    [total, seconds.form, seconds.analyse, seconds.factor, seconds.solve, again]
-                        .map(|seconds| format!("{seconds:.4}"))
-                        .to_vec();
-                let method = if *name == "auto" { format!(" ({})", solve.method) } else { String::new() };
-                cells.push(format!("{}{method}", solve.iterations));
-                cells.push(format!("{:.1e}", solve.residual));
-                cells.push(solve.factor_entries.map_or_else(String::new, |entries| entries.to_string()));
-                cells
+                let times = [total, seconds.form, seconds.analyse, seconds.factor, seconds.solve, again];
+                row.extend(times.map(|seconds| format!("{seconds:.4}")));
+                row.push(solve.iterations.to_string());
+                row.push(format!("{:.1e}", solve.residual));
+                row.push(solve.factor_entries.map_or_else(String::new, |entries| entries.to_string()));
+                if *name == "auto" {
+                    let tried = solve.tried.iter().map(|attempt| format!("{}: {}; ", attempt.method, attempt.outcome));
+                    let over = solve.preconditioner.map_or_else(String::new, |name| format!(" over {name}"));
+                    why += &format!(" auto: {}{}{over}\n", tried.collect::<String>(), solve.method);
+                }
             }
-        };
-        [(*name).to_owned()].into_iter().chain(cells).collect()
-    });
-    println!("{}", aligned(header.map(str::to_owned).to_vec(), rows.collect(), &[0]));
+        }
+        rows.push(row);
+    }
+    println!("{}{why}", aligned(header.map(str::to_owned).to_vec(), rows, &[0]));
 }

@@ -274,6 +274,29 @@ pub trait HessianSolver<P: ?Sized>: Sync {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError>;
+
+    /// The same for several right-hand sides, one after another in `rhs`, as the solutions are in `solutions`. Override it where they
+    /// can share passes over D or over a factor.
+    ///
+    /// # Errors
+    ///
+    /// As [`HessianSolver::solve`], of the first right-hand side that has an error.
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError>
+    where
+        P: Problem,
+    {
+        let m = hessian.problem.latent_len().max(1);
+        let columns = rhs.chunks_exact(m).zip(solutions.chunks_exact_mut(m));
+        columns.map(|(rhs, solution)| self.solve(hessian, workspace, rhs, tolerance, solution, ctx)).collect()
+    }
 }
 
 /// A Hessian solver prepared at one point: as many solves as wanted, all at that point.
@@ -314,5 +337,28 @@ impl<'a, P: Problem + ?Sized, H: HessianSolver<P>> Factored<'a, P, H> {
     ) -> Result<LinearSolve, LinearError> {
         ctx.count_solve();
         self.method.solve(self.hessian, self.workspace, rhs, tolerance, solution, ctx)
+    }
+
+    /// The same for several right-hand sides, one after another in `rhs`, as the solutions are in `solutions`: methods share passes
+    /// over D, or over a factor, among them. Within rounding, each solution is that of [`Factored::solve`].
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where one of them has no usable solution.
+    ///
+    /// # Panics
+    ///
+    /// If `rhs` and `solutions` do not have the same length, a multiple of m.
+    pub fn solve_columns(
+        &mut self,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let m = self.hessian.problem.latent_len();
+        assert!(rhs.len() == solutions.len() && rhs.len().is_multiple_of(m.max(1)), "columns of length m = {m}");
+        rhs.chunks_exact(m.max(1)).for_each(|_| ctx.count_solve());
+        self.method.solve_columns(self.hessian, self.workspace, rhs, tolerance, solutions, ctx)
     }
 }

@@ -88,6 +88,14 @@ impl<P: Problem> Problem for Wrong<P> {
         }
     }
 
+    fn hess_columns(&self, at: Point<'_>, columns: usize, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.right.hess_columns(at, columns, v, out, ctx);
+        scale(self.factor("hess_columns", at), out);
+        if self.is("hess_columns mixed up") {
+            out.swap(0, 1);
+        }
+    }
+
     fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
         let scale = if self.is("cross ignores scale") { 1.0 } else { scale };
         self.right.cross(at, v, scale * self.factor("cross", at), out, ctx);
@@ -212,6 +220,11 @@ const FAULTS: &[(&str, &str)] = &[
     ("cross_t accumulates", "cross_t"),
     ("cross_t with memo", "cross_t"),
     ("cross_t alone", "cross_t"),
+    ("hess_columns", "hess_columns"),
+    ("hess_columns with memo", "hess_columns"),
+    ("hess_columns with grad_z", "hess_columns"),
+    ("hess_columns alone", "hess_columns"),
+    ("hess_columns mixed up", "hess_columns"),
     ("hess_cross in z", "hess_cross"),
     ("hess_cross in z with memo", "hess_cross"),
     ("hess_cross in z alone", "hess_cross"),

@@ -4,13 +4,16 @@
 //! where what it still has to do is predicted to take longer than the cheapest factorisation that fits into memory. Predictions are
 //! counts times constants, never measured times: the choice is the same on every run and at every number of threads.
 
+use std::cell::Cell;
+
 use danskin_core::ctx::Ctx;
 use danskin_core::linear::{Attempt, Hessian, HessianSolver, LinearError, LinearSolve, Outcome, Tried};
 use danskin_core::problem::{AssembleHessian, Work};
 
-use crate::cg::{Cg, CgWorkspace, Progress};
+use crate::cg::{Cg, CgWorkspace, Ended, Progress, Run};
 use crate::dense::{DenseCholesky, DenseWorkspace};
 use crate::dual::{DualCholesky, DualWorkspace};
+use crate::precondition::Jacobi;
 use crate::sparse::{SparseCholesky, SparseWorkspace};
 
 /// Time of one multiplication in a product with L_zz, the unit of those below.
@@ -27,6 +30,14 @@ const ANALYSIS: f64 = 3.0;
 const PER_LATENT: f64 = 6.0;
 /// Products that a factorisation may be predicted to take to be made at once.
 const AT_ONCE: f64 = 12.0;
+/// Iterations still to come from which it pays to try as many over the diagonal as were taken without.
+const MANY_ITERATIONS: f64 = 40.0;
+/// Iterations over the diagonal after which it is kept.
+const DECIDED_AT: usize = 18;
+/// Growth of the condition met by then at which it is not kept.
+const GROWTH: f64 = 1.9;
+/// What conjugate gradient over the diagonal is called among the methods that were tried.
+const OVER_DIAGONAL: &str = "cg over jacobi";
 /// Share of the lower triangle from which a Hessian is not taken for sparse.
 const SPARSE_SHARE: f64 = 0.25;
 /// Latent variables up to which a Hessian that may be singular is factorised whatever that takes: only a factorisation
@@ -95,23 +106,26 @@ impl Directs {
         if DenseCholesky::within(limit).fits(m) {
             directs[0] = direct(Kind::Dense, IN_ASSEMBLY * assembly + IN_DENSE_FACTOR * cube(m));
         }
+        // What takes a pass to count is counted only where it could matter.
+        let least = |directs: &[Option<Direct>; 3]| {
+            directs.iter().flatten().fold(f64::INFINITY, |least: f64, direct| least.min(direct.products)) * unit
+        };
         if let Some(gram) = problem.as_gram()
             && problem.strong_convexity(at.x) > 0.0
         {
             let matrix = gram.matrix(at.x);
             let n = matrix.rows();
-            if DualCholesky::within(limit).fits(n) {
+            let factors = 2.0 * IN_DENSE_FACTOR * cube(n);
+            if DualCholesky::within(limit).fits(n) && factors < least(&directs) {
                 let assembly = matrix.transposed_gram_multiplications();
-                directs[1] = direct(Kind::Dual, IN_ASSEMBLY * assembly + 2.0 * IN_DENSE_FACTOR * cube(n));
+                directs[1] = direct(Kind::Dual, IN_ASSEMBLY * assembly + factors);
             }
         }
-        let least = directs.iter().flatten().map(|direct| direct.products).fold(f64::INFINITY, f64::min);
         let triangle = 0.5 * m as f64 * (m as f64 + 1.0);
         let sparse = match (problem.as_sparse(), problem.as_gram()) {
             (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
-            // Its entries are counted only where finding them could pay.
             (None, Some(gram))
-                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * IN_ASSEMBLY * assembly < least * unit =>
+                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * IN_ASSEMBLY * assembly < least(&directs) =>
             {
                 Some((gram.matrix(at.x).gram_entries(), 1.0 + ANALYSIS))
             }
@@ -149,6 +163,7 @@ pub struct AutoWorkspace {
     sparse: SparseWorkspace,
     dual: DualWorkspace,
     cg: CgWorkspace<()>,
+    over_diagonal: CgWorkspace<Vec<f64>>,
     /// The factorisations left to be tried at this point.
     directs: Directs,
     /// The one that was made at this point.
@@ -204,19 +219,96 @@ impl Auto {
         Ok(())
     }
 
-    /// Conjugate gradient, given up where a factorisation is predicted to be faster.
+    /// Conjugate gradient, given up where a factorisation is predicted to be faster: then `None`.
+    ///
+    /// It begins without a preconditioner: a singular system that is consistent then has the answer of least norm, and the diagonal
+    /// takes more iterations than it saves on about as many sets as the other way round (`benches/README.md`). Where many are still
+    /// to come, as many over the diagonal tell which is the faster.
     fn iterate<P: AssembleHessian + ?Sized>(
         hessian: Hessian<'_, P>,
         workspace: &mut AutoWorkspace,
         system: (&[f64], f64),
         solution: &mut [f64],
         ctx: &mut Ctx,
-    ) -> Result<Result<LinearSolve, Progress>, LinearError> {
+    ) -> Result<Option<LinearSolve>, LinearError> {
         let worth = workspace.directs.cheapest().map_or(f64::INFINITY, |direct| direct.products);
-        let give_up = |progress: Progress| progress.predicted - progress.iterations as f64 > worth;
-        // Without a preconditioner: a singular system that is consistent then has the answer of least norm, and the diagonal took more
-        // iterations than it saved on most of the sets that were tried (`benches/README.md`).
-        Cg::default().solve_unless(hessian, &mut workspace.cg, system, solution, &give_up, ctx)
+        let too_long = |progress: Progress| progress.remaining() > worth;
+        let raced = Cell::new(!is_definite(hessian));
+        let pause = |progress: Progress| {
+            too_long(progress) || (!raced.get() && progress.remaining().min(worth) > MANY_ITERATIONS)
+        };
+        let (plain, over_diagonal) = (Cg::default(), Cg::preconditioned(Jacobi));
+        let mut run = plain.begin(hessian, &mut workspace.cg, system, ctx)?;
+        let progress = loop {
+            match run.proceed(&mut workspace.cg, &pause, ctx) {
+                Ended::Paused(progress) if !raced.get() && worth > MANY_ITERATIONS => {
+                    raced.set(true);
+                    match Self::race(&over_diagonal, hessian, workspace, system, (progress, worth), ctx) {
+                        Ok((rival, Ended::Paused(other))) => {
+                            rival.abandon(ctx);
+                            workspace.note(OVER_DIAGONAL, other.given_up());
+                            if too_long(progress) {
+                                break progress;
+                            }
+                        }
+                        Ok((rival, ended)) => {
+                            run.abandon(ctx);
+                            workspace.note("cg", progress.given_up());
+                            return rival.end(ended, solution, ctx).map(Some);
+                        }
+                        Err(error) => workspace.note(OVER_DIAGONAL, Outcome::Failed(error)),
+                    }
+                }
+                Ended::Paused(progress) => break progress,
+                ended => return run.end(ended, solution, ctx).map(Some),
+            }
+        };
+        run.abandon(ctx);
+        workspace.note("cg", progress.given_up());
+        Ok(None)
+    }
+
+    /// Conjugate gradient over the diagonal, paused where it is no faster than `plain` or a factorisation that is `worth` so many
+    /// products.
+    ///
+    /// Early residuals tell little: over the diagonal they fell faster on text too, where in the end it took twice the iterations. What
+    /// told the two apart is the condition met: on independent columns (`zipf`, `banded`) it grew by less than 1.9 from iteration 8
+    /// to 18, on text by more.
+    fn race<'a, P: AssembleHessian + ?Sized>(
+        over_diagonal: &'a Cg<Jacobi>,
+        hessian: Hessian<'a, P>,
+        workspace: &mut AutoWorkspace,
+        system: (&[f64], f64),
+        (plain, worth): (Progress, f64),
+        ctx: &mut Ctx,
+    ) -> Result<(Run<'a, P, Jacobi>, Ended), LinearError> {
+        over_diagonal.prepare(hessian, &mut workspace.over_diagonal, ctx)?;
+        let mut run = over_diagonal.begin(hessian, &mut workspace.over_diagonal, system, ctx)?;
+        let first = Cell::new(None);
+        let pause = |progress: Progress| {
+            let begun = first.get().unwrap_or(progress);
+            first.set(Some(begun));
+            let grows = progress.iterations <= DECIDED_AT && progress.condition > GROWTH * begun.condition;
+            grows || !progress.beats(plain) && progress.iterations <= DECIDED_AT || progress.remaining() > worth
+        };
+        let ended = run.proceed(&mut workspace.over_diagonal, &pause, ctx);
+        Ok((run, ended))
+    }
+}
+
+impl Progress {
+    /// Iterations that are still to come.
+    fn remaining(self) -> f64 {
+        self.predicted - self.iterations as f64
+    }
+
+    /// Whether it is predicted to be there before `other`.
+    fn beats(self, other: Self) -> bool {
+        self.remaining() < other.remaining()
+    }
+
+    fn given_up(self) -> Outcome {
+        Outcome::GivenUp { iterations: self.iterations, residual: self.residual }
     }
 }
 
@@ -266,11 +358,8 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
                 }
                 Some((_, solved)) => return solved.map(|solve| workspace.finished(solve)),
                 None => match Self::iterate(hessian, workspace, (rhs, tolerance), solution, ctx)? {
-                    Ok(solve) => return Ok(workspace.finished(solve)),
-                    Err(Progress { iterations, residual, .. }) => {
-                        workspace.note("cg", Outcome::GivenUp { iterations, residual });
-                        self.make(hessian, workspace, ctx)?;
-                    }
+                    Some(solve) => return Ok(workspace.finished(solve)),
+                    None => self.make(hessian, workspace, ctx)?,
                 },
             }
         }

@@ -73,22 +73,6 @@ pub struct CgWorkspace<W> {
     last: Vec<f64>,
 }
 
-/// How a run of iterations ended.
-enum Ended {
-    With(LinearStatus),
-    /// p^T L_zz p / p^T M p vanished or was negative.
-    Breakdown {
-        /// That number over the largest one met.
-        relative: f64,
-        /// p^T L_zz p / p^T p.
-        curvature: f64,
-    },
-    /// r^T M^{-1} r was not positive.
-    Preconditioner,
-    /// Whoever asked for the solution would rather have it otherwise.
-    GivenUp,
-}
-
 /// How far the iterations have come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
@@ -97,13 +81,17 @@ pub(crate) struct Progress {
     pub(crate) residual: f64,
     /// Iterations in all that the tolerance is predicted to take, from how the residual fell so far and lately.
     pub(crate) predicted: f64,
+    /// The condition of what was iterated on, as far as it was met.
+    pub(crate) condition: f64,
 }
 
-/// Asked at iterations 8, 12, 18, ... whether to give up.
-pub(crate) type GiveUp<'a> = dyn Fn(Progress) -> bool + 'a;
+/// Asked at iterations 8, 12, 18, ... whether to pause.
+pub(crate) type Pause<'a> = dyn Fn(Progress) -> bool + 'a;
 
 /// The first iteration at which it is asked.
 const FIRST_ASKED: usize = 8;
+/// Right-hand sides that are iterated on together, so that a pass over D serves them all.
+const TOGETHER: usize = 8;
 
 impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
     type Workspace = CgWorkspace<M::Workspace>;
@@ -127,106 +115,38 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        let solve = self.solve_unless(hessian, workspace, (rhs, tolerance), solution, &|_| false, ctx)?;
-        // Never given up.
-        solve.map_err(|_| LinearError::Interrupted)
-    }
-}
-
-impl<M> Cg<M> {
-    /// As [`HessianSolver::solve`], but given up where `give_up` says so: then how far it came.
-    pub(crate) fn solve_unless<P: Problem + ?Sized>(
-        &self,
-        hessian: Hessian<'_, P>,
-        workspace: &mut CgWorkspace<M::Workspace>,
-        (rhs, tolerance): (&[f64], f64),
-        solution: &mut [f64],
-        give_up: &GiveUp<'_>,
-        ctx: &mut Ctx,
-    ) -> Result<Result<LinearSolve, Progress>, LinearError>
-    where
-        M: Preconditioner<P>,
-    {
-        let start = Instant::now();
-        solution.fill(0.0);
-        let definite = hessian.problem.strong_convexity(hessian.at.x) > 0.0;
-        let made = workspace.made;
-        let of = |status, iterations, residual, condition| {
-            let mut solve = LinearSolve::new("cg", status, iterations, residual, definite);
-            solve.preconditioner = self.preconditioner.name();
-            solve.condition = condition;
-            solve.factor_entries = made.factor_entries;
-            solve.shift = made.shift;
-            solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..made.seconds };
-            solve
-        };
-        // The system is solved for rhs / scale, so that no square under- or overflows.
-        let scale = max_abs(rhs);
-        if !scale.is_finite() {
-            return Err(LinearError::NotFinite);
-        }
-        if scale == 0.0 {
-            return Ok(Ok(of(LinearStatus::Converged, 0, 0.0, None)));
-        }
-        let m = rhs.len();
-        let mut rhs_scaled = ctx.take(m);
-        rhs_scaled.iter_mut().zip(rhs).for_each(|(b, rhs)| *b = rhs / scale);
-        let length = norm(&rhs_scaled);
-        let mut run = Run {
-            hessian,
-            preconditioner: &self.preconditioner,
-            workspace: &mut workspace.preconditioner,
-            b: rhs_scaled,
-            r: ctx.take(m),
-            q: ctx.take(if self.preconditioner.name().is_some() { m } else { 0 }),
-            p: ctx.take(m),
-            product: ctx.take(m),
-            ritz: Ritz::new(ctx),
-            target: tolerance * length,
-            give_up,
-            fallen: Fallen { first: length, ..Fallen::default() },
-            definite,
-            cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
-            iterations: 0,
-        };
-        if self.warm && workspace.last.len() == m {
-            run.begin_at(&workspace.last, solution, ctx);
-        }
-        let ended = run.until_true(solution, ctx);
-        let residual = norm(&run.r) / length;
-        let (iterations, fallen) = (run.iterations, run.fallen);
-        let condition = run.ritz.condition();
-        run.ritz.end(ctx);
-        for buffer in [run.product, run.p, run.q, run.r, run.b] {
-            ctx.give(buffer);
-        }
-        if !residual.is_finite() {
-            return Err(LinearError::NotFinite);
-        }
-        let status = match ended {
-            Ended::With(status) => status,
-            Ended::GivenUp => return Ok(Err(fallen.progress(iterations, tolerance))),
-            Ended::Preconditioner => {
-                return Err(LinearError::Preconditioner {
-                    preconditioner: self.preconditioner.name().unwrap_or("none"),
-                });
-            }
-            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
-            Ended::Breakdown { relative, curvature } => {
-                let noise = if self.preconditioner.name().is_some() { CLEAR } else { no_curvature(m) };
-                return Err(if relative < -noise {
-                    LinearError::NegativeCurvature { curvature }
-                } else {
-                    LinearError::Singular { reciprocal_condition: relative.max(0.0) }
-                });
-            }
-        };
-        solution.iter_mut().for_each(|v| *v *= scale);
-        if self.warm {
+        let mut run = self.begin(hessian, workspace, (rhs, tolerance), ctx)?;
+        let ended = run.proceed(workspace, &|_| false, ctx);
+        let solve = run.end(ended, solution, ctx);
+        if self.warm && solve.is_ok() {
             workspace.last.clear();
             workspace.last.extend_from_slice(solution);
         }
-        Ok(Ok(of(status, iterations, residual, condition)))
+        solve
+    }
+
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let m = hessian.problem.latent_len().max(1);
+        let mut solves = Vec::with_capacity(rhs.len() / m);
+        for (rhs, solutions) in rhs.chunks(m * TOGETHER).zip(solutions.chunks_mut(m * TOGETHER)) {
+            let mut runs = Vec::with_capacity(TOGETHER);
+            for rhs in rhs.chunks_exact(m) {
+                runs.push(self.begin(hessian, workspace, (rhs, tolerance), ctx)?);
+            }
+            let ended = proceed_together(hessian, &mut runs, workspace, ctx);
+            for ((run, ended), solution) in runs.into_iter().zip(ended).zip(solutions.chunks_exact_mut(m)) {
+                solves.push(run.end(ended, solution, ctx)?);
+            }
+        }
+        Ok(solves)
     }
 }
 
@@ -254,7 +174,8 @@ impl Fallen {
         FIRST_ASKED.max(self.asked[0].0 * 3 / 2)
     }
 
-    fn progress(&self, iterations: usize, tolerance: f64) -> Progress {
+    /// At the time when it was asked last.
+    fn progress(&self, tolerance: f64) -> Progress {
         let [(now, residual), (before, residual_before)] = self.asked;
         let goal = (tolerance * self.first / residual).ln();
         let rate = |fell: f64, over: usize| {
@@ -262,133 +183,374 @@ impl Fallen {
         };
         let so_far = rate(residual / self.first, now);
         let lately = if before > 0 { rate(residual / residual_before, now - before) } else { f64::INFINITY };
-        Progress { iterations, residual: residual / self.first, predicted: so_far.min(lately) }
+        let predicted = so_far.min(lately);
+        Progress { iterations: now, residual: residual / self.first, predicted, condition: f64::NAN }
     }
 }
 
-/// A system L_zz v = b with the entries of b at most 1.
-struct Run<'a, P: ?Sized, M: Preconditioner<P>> {
+/// How a run of iterations ended, or was paused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
+    With(LinearStatus),
+    /// p^T L_zz p / p^T M p vanished or was negative.
+    Breakdown {
+        /// That number over the largest one met.
+        relative: f64,
+        /// p^T L_zz p / p^T p.
+        curvature: f64,
+    },
+    /// r^T M^{-1} r was not positive.
+    Preconditioner,
+    /// It was asked to pause; it can proceed.
+    Paused(Progress),
+}
+
+/// What a run needs next.
+#[derive(Clone, Copy, Debug)]
+enum Wants {
+    /// The product of L_zz with v, the guess that it begins at.
+    Guess,
+    /// That with the direction p.
+    Direction,
+    /// That with v, for the residual with which a sequence of directions ended.
+    Residual(Ended),
+    Nothing(Ended),
+}
+
+/// Iterations for one system L_zz v = b with the entries of b at most 1. It asks for products one at a time, so that several runs can
+/// share a pass over D.
+pub(crate) struct Run<'a, P: ?Sized, M> {
     hessian: Hessian<'a, P>,
     preconditioner: &'a M,
-    workspace: &'a mut M::Workspace,
+    made: Made,
+    start: Instant,
+    /// The right-hand side is `scale b`, so that no square under- or overflows.
+    scale: f64,
     b: Vec<f64>,
+    length: f64,
+    v: Vec<f64>,
     r: Vec<f64>,
     /// M^{-1} r; empty without a preconditioner.
     q: Vec<f64>,
     p: Vec<f64>,
     product: Vec<f64>,
     ritz: Ritz,
-    target: f64,
-    give_up: &'a GiveUp<'a>,
+    tolerance: f64,
     fallen: Fallen,
     /// Whether only rounding can make a curvature vanish.
     definite: bool,
     cap: usize,
     iterations: usize,
+    wants: Wants,
+    /// The computed residual where the present sequence of directions began.
+    before: f64,
+    /// The updated residual at which the sequence ends.
+    floor: f64,
+    /// r^T M^{-1} r, p^T M p, and the largest p^T L_zz p / p^T M p of the sequence.
+    squared: f64,
+    size: f64,
+    largest: f64,
+}
+
+impl<M> Cg<M> {
+    /// The state before the first iteration.
+    pub(crate) fn begin<'a, P: Problem + ?Sized>(
+        &'a self,
+        hessian: Hessian<'a, P>,
+        workspace: &mut CgWorkspace<M::Workspace>,
+        (rhs, tolerance): (&[f64], f64),
+        ctx: &mut Ctx,
+    ) -> Result<Run<'a, P, M>, LinearError>
+    where
+        M: Preconditioner<P>,
+    {
+        let start = Instant::now();
+        let largest = max_abs(rhs);
+        if !largest.is_finite() {
+            return Err(LinearError::NotFinite);
+        }
+        let (m, scale) = (rhs.len(), if largest > 0.0 { largest } else { 1.0 });
+        let mut b = ctx.take(m);
+        b.iter_mut().zip(rhs).for_each(|(b, rhs)| *b = rhs / scale);
+        let length = norm(&b);
+        let mut run = Run {
+            hessian,
+            preconditioner: &self.preconditioner,
+            made: workspace.made,
+            start,
+            scale,
+            length,
+            v: ctx.take_zeroed(m),
+            r: ctx.take(m),
+            q: ctx.take(if self.preconditioner.name().is_some() { m } else { 0 }),
+            p: ctx.take(m),
+            product: ctx.take(m),
+            ritz: Ritz::new(ctx),
+            tolerance,
+            fallen: Fallen { first: length, ..Fallen::default() },
+            definite: hessian.problem.strong_convexity(hessian.at.x) > 0.0,
+            cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
+            iterations: 0,
+            wants: Wants::Guess,
+            before: length,
+            floor: 0.0,
+            squared: 0.0,
+            size: 0.0,
+            largest: 0.0,
+            b,
+        };
+        let last = &workspace.last;
+        let size = max_abs(last);
+        if self.warm && last.len() == m && size > 0.0 && size.is_finite() {
+            run.v.iter_mut().zip(last).for_each(|(v, guess)| *v = guess / size);
+        } else {
+            run.r.copy_from_slice(&run.b);
+            run.begin_sequence(&mut workspace.preconditioner, ctx);
+        }
+        Ok(run)
+    }
 }
 
 impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
-    /// `v = theta guess`, with theta so that the error is least in the norm of L_zz; 0 where there is none.
-    fn begin_at(&mut self, guess: &[f64], v: &mut [f64], ctx: &mut Ctx) {
-        let size = max_abs(guess);
-        if size == 0.0 || !size.is_finite() {
-            return;
+    /// Iterates to the end, or until `pause` says so.
+    pub(crate) fn proceed(
+        &mut self,
+        workspace: &mut CgWorkspace<M::Workspace>,
+        pause: &Pause<'_>,
+        ctx: &mut Ctx,
+    ) -> Ended {
+        loop {
+            if let Some(ended) = self.look(pause, ctx) {
+                return ended;
+            }
+            let mut product = std::mem::take(&mut self.product);
+            self.hessian.apply(self.operand(), &mut product, ctx);
+            self.product = product;
+            self.receive(&mut workspace.preconditioner, ctx);
         }
-        v.iter_mut().zip(guess).for_each(|(v, guess)| *v = guess / size);
-        self.hessian.apply(v, &mut self.product, ctx);
-        self.iterations += 1;
-        let (with_rhs, bend) = (dot(v, &self.b), dot(v, &self.product));
-        let theta = with_rhs / bend;
-        let usable = bend > 0.0 && theta.is_finite();
-        v.iter_mut().for_each(|v| *v = if usable { *v * theta } else { 0.0 });
     }
 
-    /// Iterates from v until `‖r‖ <= target` holds for the residual computed from v, not only for the updated one.
-    /// Leaves the computed residual in `r`.
-    fn until_true(&mut self, v: &mut [f64], ctx: &mut Ctx) -> Ended {
-        if v.iter().all(|&v| v == 0.0) {
-            self.r.copy_from_slice(&self.b);
+    /// How it ended; `None` where the product with [`Run::operand`] is needed, to be put into `product` and then received.
+    fn look(&mut self, pause: &Pause<'_>, ctx: &mut Ctx) -> Option<Ended> {
+        match self.wants {
+            Wants::Guess | Wants::Residual(_) => return None,
+            Wants::Nothing(ended) => return Some(ended),
+            Wants::Direction => {}
+        }
+        let residual = norm(&self.r);
+        let ended = if residual.is_nan() || residual <= self.floor {
+            Ended::With(LinearStatus::Converged)
+        } else if self.squared.is_nan() || self.squared <= 0.0 {
+            // The residual is finite, and M^{-1} r need not be.
+            Ended::Preconditioner
+        } else if self.iterations >= self.cap {
+            Ended::With(LinearStatus::IterationCap)
         } else {
-            self.hessian.residual(&self.b, v, &mut self.r, ctx);
-        }
-        let mut before = norm(&self.r);
-        if before <= self.target {
-            return Ended::With(LinearStatus::Converged);
-        }
-        loop {
-            let ended = self.iterate(v, ctx);
-            let residual = self.hessian.residual(&self.b, v, &mut self.r, ctx);
-            match ended {
-                _ if residual <= self.target => return Ended::With(LinearStatus::Converged),
-                // The updated residual drifted from the computed one: start again from there while that helps.
-                Ended::With(LinearStatus::Converged) if residual < 0.5 * before => before = residual,
-                Ended::With(LinearStatus::Converged) => return Ended::With(LinearStatus::Stalled),
-                ended => return ended,
+            if self.iterations >= self.fallen.next() {
+                self.fallen.note(self.iterations, residual);
+                let condition = self.ritz.condition().unwrap_or(f64::NAN);
+                let progress = Progress { condition, ..self.fallen.progress(self.tolerance) };
+                if pause(progress) {
+                    return Some(Ended::Paused(progress));
+                }
             }
+            if ctx.tick(Phase::Linear, self.iterations, self.cap).is_continue() {
+                return None;
+            }
+            Ended::With(LinearStatus::Interrupted)
+        };
+        self.wants = Wants::Residual(ended);
+        None
+    }
+
+    /// What is to be multiplied.
+    fn operand(&self) -> &[f64] {
+        if matches!(self.wants, Wants::Direction) { &self.p } else { &self.v }
+    }
+
+    /// Goes on with the product that was asked for.
+    fn receive(&mut self, workspace: &mut M::Workspace, ctx: &mut Ctx) {
+        match self.wants {
+            Wants::Guess => {
+                self.iterations += 1;
+                self.scale_guess();
+                self.begin_sequence(workspace, ctx);
+            }
+            Wants::Direction => {
+                self.iterations += 1;
+                self.step(workspace, ctx);
+            }
+            Wants::Residual(ended) => {
+                self.r.iter_mut().zip(&self.b).zip(&self.product).for_each(|((r, b), product)| *r = b - product);
+                let residual = norm(&self.r);
+                let converged = Ended::With(LinearStatus::Converged);
+                match ended {
+                    _ if residual <= self.target() => self.wants = Wants::Nothing(converged),
+                    // The updated residual drifted from the computed one: start again from there while that helps.
+                    Ended::With(LinearStatus::Converged) if residual < 0.5 * self.before => {
+                        self.begin_sequence(workspace, ctx);
+                    }
+                    Ended::With(LinearStatus::Converged) => {
+                        self.wants = Wants::Nothing(Ended::With(LinearStatus::Stalled));
+                    }
+                    ended => self.wants = Wants::Nothing(ended),
+                }
+            }
+            Wants::Nothing(_) => {}
         }
+    }
+
+    /// The largest residual that will do.
+    fn target(&self) -> f64 {
+        self.tolerance * self.length
+    }
+
+    /// `v = theta v`, with theta so that the error is least in the norm of L_zz, 0 where there is none; and its residual.
+    fn scale_guess(&mut self) {
+        let (with_rhs, bend) = (dot(&self.v, &self.b), dot(&self.v, &self.product));
+        let theta = with_rhs / bend;
+        let theta = if bend > 0.0 && theta.is_finite() { theta } else { 0.0 };
+        self.v.iter_mut().for_each(|v| *v *= theta);
+        for ((r, b), product) in self.r.iter_mut().zip(&self.b).zip(&self.product) {
+            *r = if theta == 0.0 { *b } else { b - theta * product };
+        }
+    }
+
+    /// Begins a sequence of conjugate directions at v, whose residual is `r`.
+    fn begin_sequence(&mut self, workspace: &mut M::Workspace, ctx: &mut Ctx) {
+        let residual = norm(&self.r);
+        self.before = residual;
+        if residual <= self.target() {
+            self.wants = Wants::Nothing(Ended::With(LinearStatus::Converged));
+            return;
+        }
+        // Below rounding of where it started, the updated residual means nothing.
+        self.floor = self.target().max(f64::EPSILON * residual);
+        self.squared = self.precondition(workspace, ctx);
+        self.p.copy_from_slice(if self.q.is_empty() { &self.r } else { &self.q });
+        self.ritz.restart();
+        (self.size, self.largest) = (self.squared, 0.0);
+        self.wants = Wants::Direction;
     }
 
     /// `q = M^{-1} r`, and r^T q.
-    fn precondition(&mut self, ctx: &mut Ctx) -> f64 {
+    fn precondition(&mut self, workspace: &mut M::Workspace, ctx: &mut Ctx) -> f64 {
         if self.q.is_empty() {
             return dot(&self.r, &self.r);
         }
-        self.preconditioner.apply(self.workspace, &self.r, &mut self.q, ctx);
+        self.preconditioner.apply(workspace, &self.r, &mut self.q, ctx);
         dot(&self.r, &self.q)
     }
 
-    /// Iterates from v with residual `r` until the updated residual is at most `target`, or lost in rounding.
-    fn iterate(&mut self, v: &mut [f64], ctx: &mut Ctx) -> Ended {
-        let mut squared = self.precondition(ctx);
-        self.p.copy_from_slice(if self.q.is_empty() { &self.r } else { &self.q });
-        self.ritz.restart();
-        // Below rounding of where it started, the updated residual means nothing.
-        let target = self.target.max(f64::EPSILON * norm(&self.r));
-        // p^T M p and the largest p^T L_zz p / p^T M p.
-        let (mut size, mut largest) = (squared, 0.0_f64);
-        while norm(&self.r) > target {
-            // A residual of NaN ends the loop above; here it is finite, and M^{-1} r need not be.
-            if squared.is_nan() || squared <= 0.0 {
-                return Ended::Preconditioner;
-            }
-            if self.iterations >= self.cap {
-                return Ended::With(LinearStatus::IterationCap);
-            }
-            if self.iterations >= self.fallen.next() {
-                self.fallen.note(self.iterations, norm(&self.r));
-                if (self.give_up)(self.fallen.progress(self.iterations, self.target / self.fallen.first)) {
-                    return Ended::GivenUp;
-                }
-            }
-            if ctx.tick(Phase::Linear, self.iterations, self.cap).is_break() {
-                return Ended::With(LinearStatus::Interrupted);
-            }
-            self.hessian.apply(&self.p, &mut self.product, ctx);
-            self.iterations += 1;
-            let bend = dot(&self.p, &self.product);
-            let curvature = bend / size;
-            largest = largest.max(curvature.abs());
-            let least = if self.definite { 0.0 } else { no_curvature(self.p.len()) * largest };
-            if curvature.is_nan() || curvature <= least {
-                // The largest eigenvalue of M^{-1} L_zz is about 1, if it was not met.
-                let largest = if self.q.is_empty() { largest } else { largest.max(1.0) };
-                let relative = if largest > 0.0 { curvature / largest } else { 0.0 };
-                let length = norm(&self.p);
-                return Ended::Breakdown { relative, curvature: bend / length / length };
-            }
-            let alpha = squared / bend;
-            axpy(alpha, &self.p, v);
-            axpy(-alpha, &self.product, &mut self.r);
-            let next = self.precondition(ctx);
-            let beta = next / squared;
-            self.ritz.step(alpha, beta);
-            squared = next;
-            size = next + beta * beta * size;
-            let q = if self.q.is_empty() { &self.r } else { &self.q };
-            for (p, q) in self.p.iter_mut().zip(q) {
-                *p = q + beta * *p;
-            }
+    /// One iteration, `product` being L_zz p.
+    fn step(&mut self, workspace: &mut M::Workspace, ctx: &mut Ctx) {
+        let bend = dot(&self.p, &self.product);
+        let curvature = bend / self.size;
+        self.largest = self.largest.max(curvature.abs());
+        let least = if self.definite { 0.0 } else { no_curvature(self.p.len()) * self.largest };
+        if curvature.is_nan() || curvature <= least {
+            // The largest eigenvalue of M^{-1} L_zz is about 1, if it was not met.
+            let largest = if self.q.is_empty() { self.largest } else { self.largest.max(1.0) };
+            let relative = if largest > 0.0 { curvature / largest } else { 0.0 };
+            let length = norm(&self.p);
+            self.wants = Wants::Residual(Ended::Breakdown { relative, curvature: bend / length / length });
+            return;
         }
-        Ended::With(LinearStatus::Converged)
+        let alpha = self.squared / bend;
+        axpy(alpha, &self.p, &mut self.v);
+        axpy(-alpha, &self.product, &mut self.r);
+        let next = self.precondition(workspace, ctx);
+        let beta = next / self.squared;
+        self.ritz.step(alpha, beta);
+        self.squared = next;
+        self.size = next + beta * beta * self.size;
+        let q = if self.q.is_empty() { &self.r } else { &self.q };
+        for (p, q) in self.p.iter_mut().zip(q) {
+            *p = q + beta * *p;
+        }
     }
+
+    /// The solution that it ended with.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where it is of no use.
+    pub(crate) fn end(self, ended: Ended, solution: &mut [f64], ctx: &mut Ctx) -> Result<LinearSolve, LinearError> {
+        // The right-hand side 0 has the solution 0.
+        let residual = if self.length > 0.0 { norm(&self.r) / self.length } else { 0.0 };
+        let (name, m) = (self.preconditioner.name(), self.b.len());
+        solution.iter_mut().zip(&self.v).for_each(|(out, v)| *out = v * self.scale);
+        let mut solve = LinearSolve::new("cg", LinearStatus::Converged, self.iterations, residual, self.definite);
+        solve.preconditioner = name;
+        solve.condition = self.ritz.condition();
+        solve.factor_entries = self.made.factor_entries;
+        solve.shift = self.made.shift;
+        solve.seconds = Stages { solve: self.start.elapsed().as_secs_f64(), ..self.made.seconds };
+        let definite = self.definite;
+        self.abandon(ctx);
+        if !residual.is_finite() {
+            return Err(LinearError::NotFinite);
+        }
+        solve.status = match ended {
+            Ended::With(status) => status,
+            Ended::Paused(_) => LinearStatus::Interrupted,
+            Ended::Preconditioner => {
+                return Err(LinearError::Preconditioner { preconditioner: name.unwrap_or("none") });
+            }
+            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
+            Ended::Breakdown { relative, curvature } => {
+                let noise = if name.is_some() { CLEAR } else { no_curvature(m) };
+                return Err(if relative < -noise {
+                    LinearError::NegativeCurvature { curvature }
+                } else {
+                    LinearError::Singular { reciprocal_condition: relative.max(0.0) }
+                });
+            }
+        };
+        Ok(solve)
+    }
+
+    /// Gives its memory back.
+    pub(crate) fn abandon(self, ctx: &mut Ctx) {
+        self.ritz.end(ctx);
+        for buffer in [self.product, self.p, self.q, self.r, self.v, self.b] {
+            ctx.give(buffer);
+        }
+    }
+}
+
+/// Runs to their ends, those that are left sharing passes over D.
+fn proceed_together<P: Problem + ?Sized, M: Preconditioner<P>>(
+    hessian: Hessian<'_, P>,
+    runs: &mut [Run<'_, P, M>],
+    workspace: &mut CgWorkspace<M::Workspace>,
+    ctx: &mut Ctx,
+) -> Vec<Ended> {
+    let m = hessian.problem.latent_len();
+    let mut ended: Vec<Option<Ended>> = vec![None; runs.len()];
+    let (mut operands, mut products) = (ctx.take(m * runs.len()), ctx.take(m * runs.len()));
+    loop {
+        for (run, ended) in runs.iter_mut().zip(&mut ended) {
+            *ended = ended.or_else(|| run.look(&|_| false, ctx));
+        }
+        let left = || (0..ended.len()).filter(|&k| ended[k].is_none());
+        let columns = left().count();
+        if columns == 0 {
+            break;
+        }
+        let (operands, products) = (&mut operands[..m * columns], &mut products[..m * columns]);
+        for (c, k) in left().enumerate() {
+            let to = operands.iter_mut().skip(c).step_by(columns);
+            to.zip(runs[k].operand()).for_each(|(to, from)| *to = *from);
+        }
+        hessian.problem.hess_columns(hessian.at, columns, operands, products, ctx);
+        for (c, k) in left().enumerate() {
+            let from = products.iter().skip(c).step_by(columns);
+            runs[k].product.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            runs[k].receive(&mut workspace.preconditioner, ctx);
+        }
+    }
+    ctx.give(products);
+    ctx.give(operands);
+    ended.into_iter().flatten().collect()
 }

@@ -83,6 +83,10 @@ impl Matrix<'_> {
     /// The multiplications of [`Matrix::weighted_gram`]. A product with D and one with D^T take two for each entry.
     #[must_use]
     pub fn gram_multiplications(self) -> f64 {
+        if self.is_dense() {
+            let m = self.columns() as f64;
+            return 0.5 * m * (m + 1.0) * self.rows() as f64;
+        }
         let work = |row: usize| {
             let entries = with_rows!(self, rows => rows.entries_before(row + 1) - rows.entries_before(row)) as f64;
             0.5 * entries * (entries + 1.0)
@@ -95,6 +99,10 @@ impl Matrix<'_> {
     /// The multiplications of [`Matrix::weighted_gram`] of the transpose, in about the time of a pass.
     #[must_use]
     pub fn transposed_gram_multiplications(self) -> f64 {
+        if self.is_dense() {
+            let n = self.rows() as f64;
+            return 0.5 * n * (n + 1.0) * self.columns() as f64;
+        }
         let mut entries = vec![0.0; self.columns()];
         with_rows!(self, rows => (0..self.rows()).for_each(|row| rows.each(row, |column, _| entries[column] += 1.0)));
         entries.iter().map(|entries| 0.5 * entries * (entries + 1.0)).sum()

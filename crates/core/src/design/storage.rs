@@ -32,16 +32,25 @@ pub(super) trait Rows: Copy + Sync {
     fn each(&self, row: usize, visit: impl FnMut(usize, f64));
 
     /// `dots = d_row V` for V of the width of `dots`.
+    #[inline]
     fn dot_wide(&self, row: usize, v: &[f64], dots: &mut [f64]) {
         let width = dots.len();
-        dots.fill(0.0);
-        self.each(row, |column, d| vector::axpy(d, &v[column * width..][..width], dots));
+        for_each_lane(width, |lane| match lane {
+            Lane::Eight(first) => dot_lane::<8>(self, row, v, width, first, dots),
+            Lane::Four(first) => dot_lane::<4>(self, row, v, width, first, dots),
+            Lane::One(first) => dot_lane::<1>(self, row, v, width, first, dots),
+        });
     }
 
     /// `out += d_row^T weights` for out of the width of `weights`.
+    #[inline]
     fn axpy_wide(&self, row: usize, weights: &[f64], out: &mut [f64]) {
         let width = weights.len();
-        self.each(row, |column, d| vector::axpy(d, weights, &mut out[column * width..][..width]));
+        for_each_lane(width, |lane| match lane {
+            Lane::Eight(first) => axpy_lane::<8>(self, row, weights, width, first, out),
+            Lane::Four(first) => axpy_lane::<4>(self, row, weights, width, first, out),
+            Lane::One(first) => axpy_lane::<1>(self, row, weights, width, first, out),
+        });
     }
 
     /// `out_k += weights . factor_j` at the stored entries k = (row, j), `out` holding those of the row.
@@ -53,6 +62,55 @@ pub(super) trait Rows: Copy + Sync {
             k += 1;
         });
     }
+}
+
+/// Columns of a wide vector that are taken together, from the first of them on: as many as fit into registers.
+enum Lane {
+    Eight(usize),
+    Four(usize),
+    One(usize),
+}
+
+/// The lanes of `width` columns.
+#[inline]
+fn for_each_lane(width: usize, mut each: impl FnMut(Lane)) {
+    let mut first = 0;
+    while first < width {
+        let (lane, len) = match width - first {
+            8.. => (Lane::Eight(first), 8),
+            4..8 => (Lane::Four(first), 4),
+            _ => (Lane::One(first), 1),
+        };
+        each(lane);
+        first += len;
+    }
+}
+
+#[inline]
+fn dot_lane<const K: usize>(rows: &impl Rows, row: usize, v: &[f64], width: usize, first: usize, dots: &mut [f64]) {
+    let mut sums = [0.0; K];
+    rows.each(row, |column, d| {
+        let v = &v[column * width + first..][..K];
+        sums.iter_mut().zip(v).for_each(|(sum, v)| *sum += d * v);
+    });
+    dots[first..][..K].copy_from_slice(&sums);
+}
+
+#[inline]
+fn axpy_lane<const K: usize>(
+    rows: &impl Rows,
+    row: usize,
+    weights: &[f64],
+    width: usize,
+    first: usize,
+    out: &mut [f64],
+) {
+    let mut lane = [0.0; K];
+    lane.copy_from_slice(&weights[first..][..K]);
+    rows.each(row, |column, d| {
+        let out = &mut out[column * width + first..][..K];
+        out.iter_mut().zip(&lane).for_each(|(out, weight)| *out += d * weight);
+    });
 }
 
 /// How a design lies in memory.

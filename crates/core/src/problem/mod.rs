@@ -85,6 +85,20 @@ pub trait Problem: Objective {
     /// `out = L_zz v`.
     fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx);
 
+    /// `out = L_zz V` for several vectors at once: V and `out` hold `columns` numbers for each latent variable, one after another.
+    /// Override it where a pass over D can serve them all.
+    fn hess_columns(&self, at: Point<'_>, columns: usize, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let m = self.latent_len();
+        let (mut column, mut image) = (ctx.take(m), ctx.take(m));
+        for k in 0..columns {
+            column.iter_mut().zip(v.iter().skip(k).step_by(columns)).for_each(|(to, from)| *to = *from);
+            self.hess(at, &column, &mut image, ctx);
+            out.iter_mut().skip(k).step_by(columns).zip(&image).for_each(|(to, from)| *to = *from);
+        }
+        ctx.give(image);
+        ctx.give(column);
+    }
+
     /// `out += scale L_xz v`, from the space of z to that of x.
     fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx);
 

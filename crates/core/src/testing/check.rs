@@ -99,6 +99,14 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         out
     }
 
+    /// The two products by `hess_columns`.
+    pub(super) fn hess_columns(&mut self, at: Point<'_>, [v, w]: [&[f64]; 2]) -> [Vec<f64>; 2] {
+        let pair: Vec<f64> = v.iter().zip(w).flat_map(|(v, w)| [*v, *w]).collect();
+        let mut images = vec![f64::NAN; pair.len()];
+        self.problem.hess_columns(at, 2, &pair, &mut images, &mut self.ctx);
+        [0, 1].map(|k| images.iter().skip(k).step_by(2).copied().collect())
+    }
+
     pub(super) fn cross(&mut self, at: Point<'_>, v: &[f64]) -> Vec<f64> {
         accumulated(at.x.len(), |scale, out| self.problem.cross(at, v, scale, out, &mut self.ctx))
     }
@@ -255,6 +263,10 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         // Either side may be a sum that cancels.
         let scale = (norm(&hess) * norm(&other)).max(norm(&hess_other) * norm(&v));
         compare("hess", "symmetry", &[dot(&other, &hess)], &[dot(&v, &hess_other)], scale, ROUNDING)?;
+        let images = self.hess_columns(at, [&v, &other]);
+        for (image, hess) in images.iter().zip([&hess, &hess_other]) {
+            compare("hess_columns", "hess", image, hess, 0.0, ROUNDING)?;
+        }
         let (cross, cross_t) = (self.cross(at, &v), self.cross_t(at, &w));
         let scale = (norm(&cross) * norm(&w)).max(norm(&cross_t) * norm(&v));
         compare("cross_t", "adjoint of cross", &[dot(&v, &cross_t)], &[dot(&w, &cross)], scale, ROUNDING)?;

@@ -65,6 +65,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
     fn second(&mut self, at: Point<'_>) -> Vec<Found> {
         let (v, w) = (self.v.clone(), self.w.clone());
         let (hess, cross, cross_t) = (self.hess(at, &v), self.cross(at, &v), self.cross_t(at, &w));
+        let [columns, _] = self.hess_columns(at, [&v, &v]);
         let (pair, pair_cross) = self.hess_cross(at, &v);
         let tangent = self.grad_z_tangent(at, &v, &w);
         // A sum that may cancel.
@@ -74,6 +75,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
             Found::basic("hess", hess),
             Found::basic("cross", cross),
             Found::basic("cross_t", cross_t),
+            combined("hess_columns", columns, 0.0),
             combined("hess_cross", pair, 0.0),
             combined("hess_cross", pair_cross, 0.0),
             combined("grad_z_tangent", tangent, scale),

@@ -20,6 +20,8 @@ const LEAST_PIVOT: f64 = 1e-8;
 const FIRST_SHIFT: f64 = 1e-3;
 /// A shift beyond which no matrix of unit diagonal that is positive semidefinite can fail: its rows are at most this long.
 const MAX_SHIFT: f64 = 1e12;
+/// Columns between two moments at which whoever watches is asked.
+const COLUMNS_A_TICK: usize = 64;
 /// No column.
 const NONE: u32 = u32::MAX;
 
@@ -79,10 +81,7 @@ impl<P: AssembleHessian + ?Sized> Preconditioner<P> for IncompleteCholesky {
         let start = Instant::now();
         scale(pattern, &mut workspace.scaled, &mut workspace.scale)?;
         let mut shift = 0.0;
-        while !factorise(pattern, &workspace.scaled, shift, &mut workspace.factor) {
-            if ctx.tick(Phase::Linear, 0, 1).is_break() {
-                return Err(LinearError::Interrupted);
-            }
+        while !factorise(pattern, &workspace.scaled, shift, &mut workspace.factor, ctx)? {
             shift = f64::max(2.0 * shift, FIRST_SHIFT);
             if shift > MAX_SHIFT {
                 return Err(LinearError::Preconditioner { preconditioner: "ic0" });
@@ -140,7 +139,13 @@ fn scale(pattern: &SymmetricPattern, values: &mut [f64], out: &mut Vec<f64>) -> 
 
 /// The incomplete factor of `values` with 1 + shift on the diagonal, column by column from the columns before that reach it; whether
 /// every pivot was kept.
-fn factorise(pattern: &SymmetricPattern, values: &[f64], shift: f64, factor: &mut [f64]) -> bool {
+fn factorise(
+    pattern: &SymmetricPattern,
+    values: &[f64],
+    shift: f64,
+    factor: &mut [f64],
+    ctx: &mut Ctx,
+) -> Result<bool, LinearError> {
     let m = pattern.len();
     // For each row, the first of the columns whose next entry to be used is in that row, and the next such column after each.
     let (mut first, mut next) = (vec![NONE; m], vec![NONE; m]);
@@ -148,6 +153,9 @@ fn factorise(pattern: &SymmetricPattern, values: &[f64], shift: f64, factor: &mu
     let mut position: Vec<usize> = (0..m).map(|j| pattern.range(j).start).collect();
     let (mut sums, mut in_pattern) = (vec![0.0; m], vec![NONE; m]);
     for j in 0..m {
+        if j % COLUMNS_A_TICK == 0 && ctx.tick(Phase::Linear, j, m).is_break() {
+            return Err(LinearError::Interrupted);
+        }
         let (rows, entries) = (pattern.column(j), pattern.range(j));
         for (&i, value) in rows.iter().zip(&values[entries.clone()]) {
             sums[i as usize] = *value;
@@ -169,7 +177,7 @@ fn factorise(pattern: &SymmetricPattern, values: &[f64], shift: f64, factor: &mu
         }
         let pivot = sums[j];
         if pivot.is_nan() || pivot <= LEAST_PIVOT {
-            return false;
+            return Ok(false);
         }
         let root = pivot.sqrt();
         factor[entries.start] = root;
@@ -178,7 +186,7 @@ fn factorise(pattern: &SymmetricPattern, values: &[f64], shift: f64, factor: &mu
         }
         advance(pattern, j, &mut position, &mut first, &mut next);
     }
-    true
+    Ok(true)
 }
 
 /// Takes a column to its next entry, in whose row it waits.
@@ -210,7 +218,7 @@ mod tests {
         }
         let pattern = SymmetricPattern::new(pointers, rows).unwrap();
         let mut factor = vec![0.0; values.len()];
-        assert!(factorise(&pattern, &values, 0.0, &mut factor));
+        assert!(factorise(&pattern, &values, 0.0, &mut factor, &mut Ctx::new()).unwrap());
         for j in 0..m as usize {
             let here = pattern.range(j);
             let before = if j == 0 { 0.0 } else { factor[pattern.range(j - 1).start + 1] };

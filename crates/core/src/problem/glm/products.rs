@@ -247,6 +247,44 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
         self.hess_cross(at, v, out, 0.0, &mut [], ctx);
     }
 
+    fn hess_columns(&self, at: Point<'_>, columns: usize, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        if columns == 0 {
+            return;
+        }
+        (0..columns).for_each(|_| ctx.count_second_order_product());
+        let (row, width) = (self.row(at.x), self.loss.width());
+        self.with_predictions(at, ctx, |u, ctx| {
+            let link = |block: Block<'_>| {
+                let width = row.width();
+                // One column of the tangents of a row, and its image.
+                let (mut du, mut image) = (vec![0.0; width], vec![0.0; width]);
+                for k in 0..block.rows {
+                    let (i, part) = (block.first + k, k * width * columns..(k + 1) * width * columns);
+                    let (dots, out) = (&block.dots[0][part.clone()], &mut block.weights[part]);
+                    if width == 1 {
+                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &[1.0], &[], row.weight(i), &mut image);
+                        out.iter_mut().zip(dots).for_each(|(out, dot)| *out = image[0] * dot);
+                        continue;
+                    }
+                    for c in 0..columns {
+                        du.iter_mut().zip(dots.iter().skip(c).step_by(columns)).for_each(|(to, from)| *to = *from);
+                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &du, &[], row.weight(i), &mut image);
+                        out.iter_mut().skip(c).step_by(columns).zip(&image).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            };
+            let pass = Pass { width: width * columns, inputs: &[v], out, ..Pass::default() };
+            self.matrix(at.x).pass(pass, &link, ctx);
+        });
+        // The penalty's second derivative is diagonal.
+        let mut second = ctx.take(self.latent_len());
+        self.penalty_curvature(at, &mut second, ctx);
+        for ((out, v), q) in out.chunks_exact_mut(columns).zip(v.chunks_exact(columns)).zip(&second) {
+            axpy(*q, v, out);
+        }
+        ctx.give(second);
+    }
+
     fn cross(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
         ctx.count_second_order_product();
         if self.wrt == Wrt::Regularisation {
