@@ -50,7 +50,7 @@ pub mod prelude {
         State, Step, StepSize,
     };
     pub use danskin_implicit::{
-        Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Nystrom,
+        Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept, Nystrom,
         Preconditioner, SparseCholesky,
     };
     pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Recorded, Replay, Tangents, Tape, Unroll};

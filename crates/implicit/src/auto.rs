@@ -18,8 +18,8 @@ use crate::sparse::{SparseCholesky, SparseWorkspace};
 
 /// Time of one multiplication in a product with L_zz, the unit of those below.
 const IN_PRODUCT: f64 = 1.0;
-/// In assembling.
-const IN_ASSEMBLY: f64 = 1.2;
+/// In assembling, of few entries and of almost all.
+const IN_ASSEMBLY: [f64; 2] = [1.2, 0.25];
 /// In a dense factorisation.
 const IN_DENSE_FACTOR: f64 = 0.5;
 /// In a sparse one.
@@ -32,10 +32,11 @@ const PER_LATENT: f64 = 6.0;
 const AT_ONCE: f64 = 12.0;
 /// Iterations still to come from which it pays to try as many over the diagonal as were taken without.
 const MANY_ITERATIONS: f64 = 40.0;
-/// Iterations over the diagonal after which it is kept.
-const DECIDED_AT: usize = 18;
-/// Growth of the condition met by then at which it is not kept.
-const GROWTH: f64 = 1.9;
+/// Iterations over the diagonal after which it is kept, and the growth of the condition met by then at which it is not.
+const TRIAL: (usize, f64) = (18, 1.9);
+/// The same where fewer than [`SHORT`] iterations are left without it.
+const SHORT_TRIAL: (usize, f64) = (12, 1.45);
+const SHORT: f64 = 90.0;
 /// What conjugate gradient over the diagonal is called among the methods that were tried.
 const OVER_DIAGONAL: &str = "cg over jacobi";
 /// Share of the lower triangle from which a Hessian is not taken for sparse.
@@ -100,11 +101,13 @@ impl Directs {
         let m = problem.latent_len();
         let Work { product, assembly } = problem.work();
         let unit = (IN_PRODUCT * product + PER_LATENT * m as f64).max(1.0);
+        let almost_full = problem.as_gram().is_some_and(|gram| gram.matrix(at.x).is_almost_full());
+        let in_assembly = IN_ASSEMBLY[usize::from(almost_full)];
         let direct = |kind, work: f64| Some(Direct { kind, products: work / unit });
         let cube = |n: usize| (n as f64).powi(3) / 6.0;
         let mut directs = [None; 3];
         if DenseCholesky::within(limit).fits(m) {
-            directs[0] = direct(Kind::Dense, IN_ASSEMBLY * assembly + IN_DENSE_FACTOR * cube(m));
+            directs[0] = direct(Kind::Dense, in_assembly * assembly + IN_DENSE_FACTOR * cube(m));
         }
         // What takes a pass to count is counted only where it could matter.
         let least = |directs: &[Option<Direct>; 3]| {
@@ -118,14 +121,14 @@ impl Directs {
             let factors = 2.0 * IN_DENSE_FACTOR * cube(n);
             if DualCholesky::within(limit).fits(n) && factors < least(&directs) {
                 let assembly = matrix.transposed_gram_multiplications();
-                directs[1] = direct(Kind::Dual, IN_ASSEMBLY * assembly + factors);
+                directs[1] = direct(Kind::Dual, in_assembly * assembly + factors);
             }
         }
         let triangle = 0.5 * m as f64 * (m as f64 + 1.0);
         let sparse = match (problem.as_sparse(), problem.as_gram()) {
             (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
             (None, Some(gram))
-                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * IN_ASSEMBLY * assembly < least(&directs) =>
+                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * in_assembly * assembly < least(&directs) =>
             {
                 Some((gram.matrix(at.x).gram_entries(), 1.0 + ANALYSIS))
             }
@@ -137,7 +140,7 @@ impl Directs {
         {
             // Its factor has at least its entries; how many more, only its analysis can tell.
             let factor = IN_SPARSE_FACTOR * entries * entries / m as f64;
-            directs[2] = direct(Kind::Sparse, assemblies * IN_ASSEMBLY * assembly.max(entries) + factor);
+            directs[2] = direct(Kind::Sparse, assemblies * in_assembly * assembly.max(entries) + factor);
         }
         directs.sort_by(|a, b| {
             let products = |direct: &Option<Direct>| direct.map_or(f64::INFINITY, |direct| direct.products);
@@ -166,6 +169,8 @@ pub struct AutoWorkspace {
     over_diagonal: CgWorkspace<Vec<f64>>,
     /// The factorisations left to be tried at this point.
     directs: Directs,
+    /// The right-hand sides that share what a factorisation costs, 1 at least.
+    columns: f64,
     /// The one that was made at this point.
     made: Option<Kind>,
     tried: Tried,
@@ -231,7 +236,7 @@ impl Auto {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<Option<LinearSolve>, LinearError> {
-        let worth = workspace.directs.cheapest().map_or(f64::INFINITY, |direct| direct.products);
+        let worth = workspace.directs.cheapest().map_or(f64::INFINITY, |direct| direct.products / workspace.columns);
         let too_long = |progress: Progress| progress.remaining() > worth;
         let raced = Cell::new(!is_definite(hessian));
         let pause = |progress: Progress| {
@@ -273,7 +278,7 @@ impl Auto {
     ///
     /// Early residuals tell little: over the diagonal they fell faster on text too, where in the end it took twice the iterations. What
     /// told the two apart is the condition met: on independent columns (`zipf`, `banded`) it grew by less than 1.9 from iteration 8
-    /// to 18, on text by more.
+    /// to 18, and 1.45 to 12, on text by more.
     fn race<'a, P: AssembleHessian + ?Sized>(
         over_diagonal: &'a Cg<Jacobi>,
         hessian: Hessian<'a, P>,
@@ -284,12 +289,13 @@ impl Auto {
     ) -> Result<(Run<'a, P, Jacobi>, Ended), LinearError> {
         over_diagonal.prepare(hessian, &mut workspace.over_diagonal, ctx)?;
         let mut run = over_diagonal.begin(hessian, &mut workspace.over_diagonal, system, ctx)?;
+        let (trial, growth) = if plain.remaining() < SHORT { SHORT_TRIAL } else { TRIAL };
         let first = Cell::new(None);
         let pause = |progress: Progress| {
             let begun = first.get().unwrap_or(progress);
             first.set(Some(begun));
-            let grows = progress.iterations <= DECIDED_AT && progress.condition > GROWTH * begun.condition;
-            grows || !progress.beats(plain) && progress.iterations <= DECIDED_AT || progress.remaining() > worth
+            let loses = !progress.beats(plain) || progress.condition > growth * begun.condition;
+            (loses && progress.iterations <= trial) || progress.remaining() > worth
         };
         let ended = run.proceed(&mut workspace.over_diagonal, &pause, ctx);
         Ok((run, ended))
@@ -334,6 +340,60 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         workspace: &mut Self::Workspace,
         rhs: &[f64],
         tolerance: f64,
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        workspace.columns = 1.0;
+        self.solve_one(hessian, workspace, (rhs, tolerance), solution, ctx)
+    }
+
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let m = hessian.problem.latent_len().max(1);
+        let columns = rhs.len() / m;
+        if columns == 0 {
+            return Ok(Vec::new());
+        }
+        // The first decides for all.
+        workspace.columns = columns as f64;
+        let (first, rest) = rhs.split_at(m);
+        let (first_solution, solutions) = solutions.split_at_mut(m);
+        let decided = self.solve_one(hessian, workspace, (first, tolerance), first_solution, ctx)?;
+        let AutoWorkspace { dense, sparse, dual, cg, over_diagonal, made, .. } = workspace;
+        let solved = match made {
+            Some(Kind::Dense) => {
+                DenseCholesky::within(self.limit).solve_columns(hessian, dense, rest, tolerance, solutions, ctx)
+            }
+            Some(Kind::Sparse) => {
+                SparseCholesky::within(self.limit).solve_columns(hessian, sparse, rest, tolerance, solutions, ctx)
+            }
+            Some(Kind::Dual) => {
+                DualCholesky::within(self.limit).solve_columns(hessian, dual, rest, tolerance, solutions, ctx)
+            }
+            None if decided.preconditioner.is_some() => {
+                Cg::preconditioned(Jacobi).solve_columns(hessian, over_diagonal, rest, tolerance, solutions, ctx)
+            }
+            None => Cg::default().solve_columns(hessian, cg, rest, tolerance, solutions, ctx),
+        };
+        let mut solves = vec![decided];
+        solves.extend(solved?.into_iter().map(|solve| workspace.finished(solve)));
+        Ok(solves)
+    }
+}
+
+impl Auto {
+    fn solve_one<P: AssembleHessian + ?Sized>(
+        self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut AutoWorkspace,
+        (rhs, tolerance): (&[f64], f64),
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {

@@ -9,6 +9,7 @@ use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, Lin
 use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, dot, max_abs, norm};
 
+use crate::columns::TOGETHER;
 use crate::precondition::{Identity, Made, Preconditioner};
 use crate::ritz::Ritz;
 
@@ -27,6 +28,7 @@ pub struct Cg<M = Identity> {
     preconditioner: M,
     max_iterations: Option<usize>,
     warm: bool,
+    lagged: bool,
 }
 
 impl Default for Cg {
@@ -48,7 +50,7 @@ impl<M> Cg<M> {
     /// Over `preconditioner`.
     #[must_use]
     pub fn preconditioned(preconditioner: M) -> Self {
-        Self { preconditioner, max_iterations: None, warm: false }
+        Self { preconditioner, max_iterations: None, warm: false, lagged: false }
     }
 
     /// With at most `max_iterations` iterations.
@@ -63,6 +65,13 @@ impl<M> Cg<M> {
     pub fn warm_started(self) -> Self {
         Self { warm: true, ..self }
     }
+
+    /// Keeping the preconditioner from one point to the next until solves take half as many iterations again as they did at first.
+    /// What is returned then depends, within the tolerance, on where it was made.
+    #[must_use]
+    pub fn lagged(self) -> Self {
+        Self { lagged: true, ..self }
+    }
 }
 
 /// What conjugate gradient keeps: the preconditioner, and the last solution where it begins there.
@@ -71,6 +80,23 @@ pub struct CgWorkspace<W> {
     preconditioner: W,
     made: Made,
     last: Vec<f64>,
+    lag: Option<Lag>,
+}
+
+/// How a preconditioner that is kept does.
+#[derive(Clone, Copy, Debug)]
+struct Lag {
+    m: usize,
+    /// Iterations of the first solve with it.
+    first: usize,
+    /// Of the last one.
+    last: usize,
+}
+
+impl Lag {
+    fn will_do(self, m: usize) -> bool {
+        self.m == m && self.last <= self.first + self.first / 2 + FEW
+    }
 }
 
 /// How far the iterations have come.
@@ -88,10 +114,10 @@ pub(crate) struct Progress {
 /// Asked at iterations 8, 12, 18, ... whether to pause.
 pub(crate) type Pause<'a> = dyn Fn(Progress) -> bool + 'a;
 
+/// Iterations that a lagged preconditioner may take more than at first, whatever that was.
+const FEW: usize = 4;
 /// The first iteration at which it is asked.
 const FIRST_ASKED: usize = 8;
-/// Right-hand sides that are iterated on together, so that a pass over D serves them all.
-const TOGETHER: usize = 8;
 
 impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
     type Workspace = CgWorkspace<M::Workspace>;
@@ -102,6 +128,11 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
+        if self.lagged && workspace.lag.is_some_and(|lag| lag.will_do(hessian.problem.latent_len())) {
+            workspace.made.seconds = Stages::default();
+            return Ok(());
+        }
+        workspace.lag = None;
         workspace.made = self.preconditioner.prepare(hessian, &mut workspace.preconditioner, ctx)?;
         Ok(())
     }
@@ -121,6 +152,13 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
         if self.warm && solve.is_ok() {
             workspace.last.clear();
             workspace.last.extend_from_slice(solution);
+        }
+        if self.lagged {
+            // After a failure it is made anew.
+            workspace.lag = solve.as_ref().ok().map(|solve| {
+                let (m, last) = (rhs.len(), solve.iterations);
+                Lag { m, first: workspace.lag.map_or(last, |lag| lag.first), last }
+            });
         }
         solve
     }

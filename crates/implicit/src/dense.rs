@@ -11,7 +11,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
 
-use crate::refine::solve_refined;
+use crate::refine::Refined;
 use crate::spd::{Spd, Storage};
 
 /// Cholesky factorisation of the assembled m x m Hessian.
@@ -155,7 +155,7 @@ impl Storage for DenseTriangle {
     fn solve(&mut self, v: &mut [f64]) {
         llt::solve::solve_in_place(
             MatRef::from_column_major_slice(&self.entries, self.m, self.m),
-            MatMut::from_column_major_slice_mut(v, self.m, 1),
+            MatMut::from_column_major_slice_mut(v, self.m, v.len() / self.m.max(1)),
             Par::Seq,
             MemStack::new(&mut []),
         );
@@ -172,6 +172,21 @@ impl Storage for DenseTriangle {
 pub struct DenseWorkspace {
     spd: Spd<DenseTriangle>,
     seconds: Stages,
+}
+
+impl DenseWorkspace {
+    /// Calls `solve` with the factor.
+    fn refined<T>(&mut self, solve: impl FnOnce(&mut Refined<'_>) -> T) -> T {
+        let (singular, spd) = (self.spd.singular(), &mut self.spd);
+        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
+        solve(&mut Refined { method: "dense", inverse: &mut inverse, singular })
+    }
+
+    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
+        solve.condition = Some(self.spd.condition());
+        solve.factor_entries = Some(self.spd.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
+    }
 }
 
 impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
@@ -210,13 +225,25 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        let (start, spd) = (Instant::now(), &mut workspace.spd);
-        let singular = spd.singular();
-        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
-        let mut solve = solve_refined("dense", hessian, (rhs, tolerance), solution, &mut inverse, singular, ctx)?;
-        solve.condition = Some(spd.condition());
-        solve.factor_entries = Some(spd.factor_entries());
-        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..workspace.seconds };
+        let start = Instant::now();
+        let mut solve = workspace.refined(|refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
+        workspace.describe(&mut solve, start);
         Ok(solve)
+    }
+
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let start = Instant::now();
+        let mut solves =
+            workspace.refined(|refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
+        solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
+        Ok(solves)
     }
 }

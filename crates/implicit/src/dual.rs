@@ -24,7 +24,7 @@ use danskin_core::problem::AssembleHessian;
 use danskin_core::vector::{axpy, dot, max_abs};
 
 use crate::dense::DenseTriangle;
-use crate::refine::solve_refined;
+use crate::refine::Refined;
 use crate::spd::Spd;
 
 /// Numbers in three n x n matrices: K, its factor, and that of S^(1/2) K S^(1/2) + 1.
@@ -210,6 +210,29 @@ impl DualWorkspace {
     }
 }
 
+impl DualWorkspace {
+    /// Calls `solve` with the factors.
+    fn refined<P: AssembleHessian + ?Sized, T>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        solve: impl FnOnce(&mut Refined<'_>) -> T,
+    ) -> Result<T, LinearError> {
+        let unprepared = LinearError::Unsuited { method: "dual", why: "the Hessian changed since it was prepared" };
+        let matrix = hessian.problem.as_gram().ok_or(unprepared)?.matrix(hessian.at.x);
+        let singular = self.system.singular();
+        let mut inverse = |v: &mut [f64], ctx: &mut Ctx| {
+            v.chunks_exact_mut(matrix.columns().max(1)).for_each(|v| self.apply_inverse(matrix, v, ctx));
+        };
+        Ok(solve(&mut Refined { method: "dual", inverse: &mut inverse, singular }))
+    }
+
+    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
+        solve.condition = Some(self.norm);
+        solve.factor_entries = Some(self.range.factor_entries() + self.system.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
+    }
+}
+
 /// `out = A v`, A symmetric, n x n, given by its lower triangle.
 fn symmetric_product(lower: &[f64], v: &[f64], out: &mut [f64]) {
     let n = v.len();
@@ -256,15 +279,27 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DualCholesky {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         let start = Instant::now();
-        let unprepared = LinearError::Unsuited { method: "dual", why: "the Hessian changed since it was prepared" };
-        let matrix = hessian.problem.as_gram().ok_or(unprepared)?.matrix(hessian.at.x);
-        let singular = workspace.system.singular();
-        let mut inverse = |v: &mut [f64], ctx: &mut Ctx| workspace.apply_inverse(matrix, v, ctx);
-        let mut solve = solve_refined("dual", hessian, (rhs, tolerance), solution, &mut inverse, singular, ctx)?;
-        solve.condition = Some(workspace.norm);
-        solve.factor_entries = Some(workspace.range.factor_entries() + workspace.system.factor_entries());
-        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..workspace.seconds };
+        let mut solve =
+            workspace.refined(hessian, |refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))??;
+        workspace.describe(&mut solve, start);
         Ok(solve)
+    }
+
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let start = Instant::now();
+        let solves =
+            workspace.refined(hessian, |refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
+        let mut solves = solves?;
+        solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
+        Ok(solves)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
-use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearStatus};
+use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::outer::Outer;
-use danskin_core::problem::Problem;
+use danskin_core::problem::{Point, Problem};
 use danskin_core::solve::Solution;
 use danskin_core::solver::Solver;
 
@@ -43,6 +43,103 @@ impl<H> Implicit<H> {
     }
 }
 
+/// That z* is known to exist and to be unique, as far as that is known.
+fn check<P: Problem + ?Sized>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Result<(), EstimateError> {
+    let (rank, m) = (problem.hessian_rank_bound(), problem.latent_len());
+    if rank < m {
+        return Err(LinearError::RankDeficient { rank, latent: m }.into());
+    }
+    if problem.falls_for_ever(at, ctx) {
+        return Err(EstimateError::Unbounded);
+    }
+    Ok(())
+}
+
+/// Columns of the Jacobian that are there at a time.
+const BLOCK: usize = 32;
+
+impl<H> Implicit<H> {
+    /// Calls `each(j, column, solve)` with columns j of the Jacobian dz*/dx = -L_zz^{-1} L_zx, each of length m, in the order of
+    /// `columns`, and with what its linear solve reached.
+    ///
+    /// One factorisation or preconditioner serves them all, and no more than 32 columns are there at a time: the whole, m x p, is
+    /// never made. For a gradient it is not needed: g3 takes one solve.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`], as for a gradient; columns that came before have been given to `each`.
+    ///
+    /// # Panics
+    ///
+    /// If a column is not below p.
+    pub fn jacobian<P, S, R>(
+        &self,
+        solution: &Solution<'_, P, S, R>,
+        columns: impl IntoIterator<Item = usize>,
+        each: impl FnMut(usize, &[f64], LinearSolve),
+    ) -> Result<(), EstimateError>
+    where
+        P: Problem + ?Sized,
+        S: Solver<P>,
+        H: HessianSolver<P>,
+    {
+        self.jacobian_in(solution, columns, each, &mut Ctx::new())
+    }
+
+    /// The same within `ctx`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Implicit::jacobian`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Implicit::jacobian`].
+    pub fn jacobian_in<P, S, R>(
+        &self,
+        solution: &Solution<'_, P, S, R>,
+        columns: impl IntoIterator<Item = usize>,
+        mut each: impl FnMut(usize, &[f64], LinearSolve),
+        ctx: &mut Ctx,
+    ) -> Result<(), EstimateError>
+    where
+        P: Problem + ?Sized,
+        S: Solver<P>,
+        H: HessianSolver<P>,
+    {
+        let (problem, at) = (solution.problem(), solution.point());
+        let (m, p) = (problem.latent_len(), problem.parameter_len());
+        check(problem, at, ctx)?;
+        let mut workspace = H::Workspace::default();
+        let mut factored = Factored::new(&self.hessian, Hessian { problem, at }, &mut workspace, ctx)?;
+        let (mut unit, mut columns) = (ctx.take_zeroed(p), columns.into_iter());
+        let (mut rhs, mut solutions) = (Vec::new(), Vec::new());
+        loop {
+            let block: Vec<usize> = columns.by_ref().take(BLOCK).collect();
+            if block.is_empty() {
+                break;
+            }
+            rhs.resize(block.len() * m, 0.0);
+            solutions.resize(block.len() * m, 0.0);
+            for (k, &j) in block.iter().enumerate() {
+                assert!(j < p, "column {j} of the Jacobian, which has p = {p} columns");
+                unit[j] = -1.0;
+                problem.cross_t(at, &unit, &mut rhs[k * m..(k + 1) * m], ctx);
+                unit[j] = 0.0;
+            }
+            let solves = factored.solve_columns(&rhs, self.tolerance, &mut solutions, ctx)?;
+            for (k, (j, solve)) in block.into_iter().zip(solves).enumerate() {
+                if solve.status == LinearStatus::Interrupted {
+                    return Err(EstimateError::Interrupted);
+                }
+                each(j, &solutions[k * m..(k + 1) * m], solve);
+            }
+        }
+        ctx.give(unit);
+        Ok(())
+    }
+}
+
 impl<P, S, R, F, H> Estimator<P, S, R, F> for Implicit<H>
 where
     P: Problem + ?Sized,
@@ -53,13 +150,7 @@ where
     fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
         let (problem, at) = (solution.problem(), solution.point());
         let m = problem.latent_len();
-        let rank = problem.hessian_rank_bound();
-        if rank < m {
-            return Err(LinearError::RankDeficient { rank, latent: m }.into());
-        }
-        if problem.falls_for_ever(at, ctx) {
-            return Err(EstimateError::Unbounded);
-        }
+        check(problem, at, ctx)?;
         let (mut grad_z, mut v) = (ctx.take(m), ctx.take(m));
         outer.grad_z(problem, at, &mut grad_z, ctx);
         let mut workspace = H::Workspace::default();

@@ -5,16 +5,18 @@
 //! ```
 //!
 //! [`Implicit`] is the estimator; [`DenseCholesky`], [`SparseCholesky`], [`DualCholesky`], [`Cg`] and [`Auto`] are Hessian solvers, one file
-//! each. [`Cg`] takes a [`Preconditioner`].
+//! each. [`Cg`] takes a [`Preconditioner`]. [`Kept`] makes what one of them keeps outlive a gradient.
 //!
 //! Source: Ablin, Peyre, Moreau 2020.
 
 mod auto;
 mod cg;
+mod columns;
 mod dense;
 mod dual;
 mod estimator;
 mod form;
+mod kept;
 pub mod precondition;
 mod refine;
 mod ritz;
@@ -26,5 +28,6 @@ pub use cg::{Cg, CgWorkspace};
 pub use dense::{DenseCholesky, DenseWorkspace};
 pub use dual::{DualCholesky, DualWorkspace};
 pub use estimator::Implicit;
+pub use kept::{Kept, KeptWorkspace};
 pub use precondition::{BlockJacobi, IncompleteCholesky, Jacobi, Nystrom, Preconditioner};
 pub use sparse::{SparseCholesky, SparseWorkspace};

@@ -7,66 +7,152 @@ use danskin_core::linear::{Hessian, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, max_abs, norm};
 
+use crate::columns::{TOGETHER, multiply};
+
 /// Steps of refinement at the most; each costs one product with L_zz.
 const MAX_REFINEMENTS: usize = 5;
 
-/// Solves L_zz v = rhs by `inverse(r, ctx)`, which overwrites r by about L_zz^{-1} r, to a relative residual of `tolerance` if that
-/// can be reached. `singular` is the error where even a first solution is no better than 0.
-///
-/// # Errors
-///
-/// [`LinearError`] where there is no usable solution.
-pub(crate) fn solve_refined<P: Problem + ?Sized>(
-    method: &'static str,
-    hessian: Hessian<'_, P>,
-    (rhs, tolerance): (&[f64], f64),
-    solution: &mut [f64],
-    inverse: &mut dyn FnMut(&mut [f64], &mut Ctx),
-    singular: LinearError,
-    ctx: &mut Ctx,
-) -> Result<LinearSolve, LinearError> {
-    if !max_abs(rhs).is_finite() {
-        return Err(LinearError::NotFinite);
-    }
-    solution.fill(0.0);
-    let length = norm(rhs);
-    if length == 0.0 {
-        return Ok(LinearSolve::new(method, LinearStatus::Converged, 0, 0.0, true));
-    }
-    let (mut r, mut trial, mut unit) = (ctx.take(rhs.len()), ctx.take(rhs.len()), ctx.take(rhs.len()));
-    // Of a size about 1, by a power of two, so that neither a product nor a residual underflows.
-    let scale = 2.0_f64.powi(length.log2().floor().clamp(-1000.0, 1000.0) as i32);
-    unit.iter_mut().zip(rhs).for_each(|(unit, rhs)| *unit = rhs / scale);
-    let length = norm(&unit);
-    r.copy_from_slice(&unit);
-    let (mut residual, mut refinements, mut finite) = (1.0, 0, true);
-    loop {
-        inverse(&mut r, ctx);
-        trial.copy_from_slice(solution);
-        axpy(1.0, &r, &mut trial);
-        let before = residual;
-        let after = hessian.residual(&unit, &trial, &mut r, ctx) / length;
-        if after < before {
-            solution.copy_from_slice(&trial);
-            residual = after;
+/// Overwrites vectors r, one after another, by about L_zz^{-1} r.
+pub(crate) type Inverse<'a> = dyn FnMut(&mut [f64], &mut Ctx) + 'a;
+
+/// A method whose inverse is refined.
+pub(crate) struct Refined<'a> {
+    pub(crate) method: &'static str,
+    pub(crate) inverse: &'a mut Inverse<'a>,
+    /// The error where even a first solution is no better than 0.
+    pub(crate) singular: LinearError,
+}
+
+/// A right-hand side b, divided by a power of two to a size of about 1, so that neither a product nor a residual underflows.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    scale: f64,
+    /// `‖b‖ / scale`.
+    length: f64,
+    residual: f64,
+    refinements: usize,
+    finite: bool,
+    done: bool,
+}
+
+impl Column {
+    fn new(rhs: &[f64]) -> Result<Self, LinearError> {
+        if !max_abs(rhs).is_finite() {
+            return Err(LinearError::NotFinite);
         }
-        finite &= after.is_finite();
+        let length = norm(rhs);
+        let start = Self { scale: 1.0, length, residual: 1.0, refinements: 0, finite: true, done: false };
+        if length == 0.0 {
+            return Ok(Self { residual: 0.0, done: true, ..start });
+        }
+        Ok(Self { scale: 2.0_f64.powi(length.log2().floor().clamp(-1000.0, 1000.0) as i32), ..start })
+    }
+
+    /// Whether a solution with this residual is better than what there was. Notes whether there will be another.
+    fn improves(&mut self, residual: f64, tolerance: f64) -> bool {
+        let before = self.residual;
+        let improves = residual < before;
+        if improves {
+            self.residual = residual;
+        }
+        self.finite &= residual.is_finite();
         // One step is always taken: the factor carries the rounding of the assembly, products with L_zz do not.
-        let done = residual <= tolerance && refinements > 0;
-        if done || after.is_nan() || after >= 0.5 * before || refinements == MAX_REFINEMENTS {
-            break;
-        }
-        refinements += 1;
+        let reached = self.residual <= tolerance && self.refinements > 0;
+        self.done = reached || residual.is_nan() || residual >= 0.5 * before || self.refinements == MAX_REFINEMENTS;
+        self.refinements += usize::from(!self.done);
+        improves
     }
-    solution.iter_mut().for_each(|v| *v *= scale);
-    [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
-    // No better than v = 0: what was factorised is not the Hessian.
-    if residual < 1.0 {
-        let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };
-        Ok(LinearSolve::new(method, status, refinements, residual, true))
-    } else if finite {
-        Err(singular)
-    } else {
-        Err(LinearError::NotFinite)
+}
+
+impl Refined<'_> {
+    /// Solves L_zz v = rhs, to a relative residual of `tolerance` where that can be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where there is no usable solution.
+    pub(crate) fn solve<P: Problem + ?Sized>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        (rhs, tolerance): (&[f64], f64),
+        solution: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<LinearSolve, LinearError> {
+        let mut column = [Column::new(rhs)?];
+        self.refine(hessian, (rhs, tolerance), &mut column, solution, ctx);
+        self.ended(column[0], tolerance)
+    }
+
+    /// The same for right-hand sides one after another.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError`] where one has no usable solution.
+    pub(crate) fn solve_columns<P: Problem + ?Sized>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        (rhs, tolerance): (&[f64], f64),
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let m = hessian.problem.latent_len().max(1);
+        let mut solves = Vec::with_capacity(rhs.len() / m);
+        for (rhs, solutions) in rhs.chunks(m * TOGETHER).zip(solutions.chunks_mut(m * TOGETHER)) {
+            let mut columns = rhs.chunks_exact(m).map(Column::new).collect::<Result<Vec<_>, _>>()?;
+            self.refine(hessian, (rhs, tolerance), &mut columns, solutions, ctx);
+            for column in columns {
+                solves.push(self.ended(column, tolerance)?);
+            }
+        }
+        Ok(solves)
+    }
+
+    fn refine<P: Problem + ?Sized>(
+        &mut self,
+        hessian: Hessian<'_, P>,
+        (rhs, tolerance): (&[f64], f64),
+        columns: &mut [Column],
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) {
+        let m = hessian.problem.latent_len();
+        let part = |k: usize| k * m..(k + 1) * m;
+        let [mut r, mut trial, mut unit] = [(); 3].map(|()| ctx.take(rhs.len()));
+        for (k, column) in columns.iter_mut().enumerate() {
+            let unit = &mut unit[part(k)];
+            unit.iter_mut().zip(&rhs[part(k)]).for_each(|(unit, rhs)| *unit = rhs / column.scale);
+            column.length = norm(unit);
+        }
+        solutions.fill(0.0);
+        r.copy_from_slice(&unit);
+        while columns.iter().any(|column| !column.done) {
+            (self.inverse)(&mut r, ctx);
+            trial.copy_from_slice(solutions);
+            axpy(1.0, &r, &mut trial);
+            multiply(hessian, &trial, &mut r, ctx);
+            for (k, column) in columns.iter_mut().enumerate().filter(|(_, column)| !column.done) {
+                let r = &mut r[part(k)];
+                r.iter_mut().zip(&unit[part(k)]).for_each(|(r, b)| *r = b - *r);
+                if column.improves(norm(r) / column.length, tolerance) {
+                    solutions[part(k)].copy_from_slice(&trial[part(k)]);
+                }
+            }
+        }
+        for (k, column) in columns.iter().enumerate() {
+            solutions[part(k)].iter_mut().for_each(|v| *v *= column.scale);
+        }
+        [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
+    }
+
+    fn ended(&self, column: Column, tolerance: f64) -> Result<LinearSolve, LinearError> {
+        let Column { residual, refinements, finite, .. } = column;
+        // No better than v = 0: what was factorised is not the Hessian.
+        if residual < 1.0 {
+            let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };
+            Ok(LinearSolve::new(self.method, status, refinements, residual, true))
+        } else if finite {
+            Err(self.singular)
+        } else {
+            Err(LinearError::NotFinite)
+        }
     }
 }

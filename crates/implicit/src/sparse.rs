@@ -16,8 +16,9 @@ use faer::sparse::linalg::cholesky::{LltRef, SymbolicCholesky, SymmetricOrdering
 use faer::sparse::{FaerError, SparseColMatRef, SymbolicSparseColMatRef};
 use faer::{Conj, MatMut, Par, Side};
 
+use crate::columns::TOGETHER;
 use crate::form::{BYTES_PER_ENTRY, SparseForm};
-use crate::refine::solve_refined;
+use crate::refine::Refined;
 use crate::spd::{Spd, Storage};
 
 /// Cholesky factorisation of a sparse Hessian.
@@ -104,7 +105,7 @@ impl SparseTriangle {
             }
             let scratch = StackReq::any_of(&[
                 symbolic.factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default()),
-                symbolic.solve_in_place_scratch::<f64>(1, Par::Seq),
+                symbolic.solve_in_place_scratch::<f64>(TOGETHER, Par::Seq),
             ]);
             let bytes = needed(factor);
             self.memory = Some(MemBuffer::try_new(scratch).map_err(|_| LinearError::OutOfMemory { bytes })?);
@@ -160,10 +161,11 @@ impl Storage for SparseTriangle {
 
     fn solve(&mut self, v: &mut [f64]) {
         let (Some(symbolic), Some(memory)) = (&self.symbolic, &mut self.memory) else { return };
-        let m = v.len();
+        let m = self.pattern.len().max(1);
+        let columns = v.len() / m;
         LltRef::new(symbolic, &self.factor).solve_in_place_with_conj(
             Conj::No,
-            MatMut::from_column_major_slice_mut(v, m, 1),
+            MatMut::from_column_major_slice_mut(v, m, columns),
             Par::Seq,
             MemStack::new(memory),
         );
@@ -183,6 +185,19 @@ pub struct SparseWorkspace {
 }
 
 impl SparseWorkspace {
+    /// Calls `solve` with the factor.
+    fn refined<T>(&mut self, solve: impl FnOnce(&mut Refined<'_>) -> T) -> T {
+        let (singular, spd) = (self.spd.singular(), &mut self.spd);
+        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
+        solve(&mut Refined { method: "sparse", inverse: &mut inverse, singular })
+    }
+
+    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
+        solve.condition = Some(self.spd.condition());
+        solve.factor_entries = Some(self.spd.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
+    }
+
     /// Analyses the pattern, if it changed.
     fn analyse<P: AssembleHessian + ?Sized>(&mut self, hessian: Hessian<'_, P>, limit: u64) -> Result<(), LinearError> {
         if !self.form.update(hessian, "sparse", limit)? {
@@ -243,13 +258,25 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for SparseCholesky {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
-        let (start, spd) = (Instant::now(), &mut workspace.spd);
-        let singular = spd.singular();
-        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
-        let mut solve = solve_refined("sparse", hessian, (rhs, tolerance), solution, &mut inverse, singular, ctx)?;
-        solve.condition = Some(spd.condition());
-        solve.factor_entries = Some(spd.factor_entries());
-        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..workspace.seconds };
+        let start = Instant::now();
+        let mut solve = workspace.refined(|refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
+        workspace.describe(&mut solve, start);
         Ok(solve)
+    }
+
+    fn solve_columns(
+        &self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut Self::Workspace,
+        rhs: &[f64],
+        tolerance: f64,
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let start = Instant::now();
+        let mut solves =
+            workspace.refined(|refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
+        solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
+        Ok(solves)
     }
 }

@@ -28,7 +28,7 @@ pub(crate) trait Storage: Default {
     /// Factorises what was rescaled; whether it was positive definite.
     fn factorise(&mut self) -> bool;
 
-    /// `v <- A^{-1} v`, by the factor.
+    /// `v <- A^{-1} v`, by the factor, for one vector or several one after another.
     fn solve(&mut self, v: &mut [f64]);
 
     /// Numbers in the factor.
@@ -155,9 +155,13 @@ impl<F: Storage> Spd<F> {
         self.matrix.factor_entries()
     }
 
-    /// `v <- A^{-1} v`.
+    /// `v <- A^{-1} v`, for one vector or several one after another.
     pub(crate) fn apply_inverse(&mut self, v: &mut [f64]) {
-        let rescale = |v: &mut [f64], scale: &[f64]| v.iter_mut().zip(scale).for_each(|(v, s)| *v *= s);
+        let rescale = |v: &mut [f64], scale: &[f64]| {
+            for v in v.chunks_exact_mut(scale.len().max(1)) {
+                v.iter_mut().zip(scale).for_each(|(v, s)| *v *= s);
+            }
+        };
         rescale(v, &self.scale);
         self.matrix.solve(v);
         rescale(v, &self.scale);

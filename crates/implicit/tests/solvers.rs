@@ -3,15 +3,18 @@
 use danskin_core::ctx::Ctx;
 use danskin_core::design::Design;
 use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
-use danskin_core::problem::glm::Glm;
-use danskin_core::problem::loss::{Squared, SquaredHinge};
+use danskin_core::problem::glm::{Glm, Wrt};
+use danskin_core::problem::loss::{Logistic, Squared, SquaredHinge};
 use danskin_core::problem::quadratic::Quadratic;
 use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
+use danskin_core::solve::{Solve, Stop};
+use danskin_core::solver::GradientDescent;
 use danskin_core::symmetric::SymmetricPattern;
 use danskin_core::testing::random;
 use danskin_core::vector::{axpy, distance, dot, norm};
 use danskin_implicit::{
-    Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, IncompleteCholesky, Jacobi, Nystrom, SparseCholesky,
+    Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept, Nystrom,
+    SparseCholesky,
 };
 use proptest::prelude::*;
 
@@ -53,20 +56,45 @@ fn solve<H: HessianSolver<Quadratic>>(solver: &H, problem: &Quadratic, rhs: &[f6
     solve_at(solver, problem, Point::new(&at, &at), rhs)
 }
 
-/// The table: a new solver or preconditioner is one line here. A method that says that it does not suit the problem is left out.
+/// What is done with each method.
+trait Visit<P: ?Sized> {
+    fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H);
+}
+
+/// The table: a new solver or preconditioner is one line here.
+fn for_every_solver<P: AssembleHessian>(visit: &mut impl Visit<P>) {
+    visit.visit("cg", Cg::default());
+    visit.visit("cg, jacobi", Cg::preconditioned(Jacobi));
+    visit.visit("cg, block jacobi", Cg::preconditioned(BlockJacobi::of(3)));
+    visit.visit("cg, ic0", Cg::preconditioned(IncompleteCholesky::default()));
+    visit.visit("cg, nystrom", Cg::preconditioned(Nystrom::default()));
+    visit.visit("dense", DenseCholesky::default());
+    visit.visit("sparse", SparseCholesky::default());
+    visit.visit("dual", DualCholesky::default());
+    visit.visit("auto", Auto::default());
+}
+
+/// Collects answers; a method that says that it does not suit the problem is left out.
+struct Answers<'a, P> {
+    problem: &'a P,
+    at: Point<'a>,
+    rhs: &'a [f64],
+    answers: Vec<(&'static str, Answer)>,
+}
+
+impl<P: Problem> Visit<P> for Answers<'_, P> {
+    fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H) {
+        let answer = solve_at(&solver, self.problem, self.at, self.rhs);
+        if !matches!(answer, Err(LinearError::Unsuited { .. })) {
+            self.answers.push((name, answer));
+        }
+    }
+}
+
 fn by_every_solver_at<P: AssembleHessian>(problem: &P, at: Point<'_>, rhs: &[f64]) -> Vec<(&'static str, Answer)> {
-    let answers = [
-        ("cg", solve_at(&Cg::default(), problem, at, rhs)),
-        ("cg, jacobi", solve_at(&Cg::preconditioned(Jacobi), problem, at, rhs)),
-        ("cg, block jacobi", solve_at(&Cg::preconditioned(BlockJacobi::of(3)), problem, at, rhs)),
-        ("cg, ic0", solve_at(&Cg::preconditioned(IncompleteCholesky::default()), problem, at, rhs)),
-        ("cg, nystrom", solve_at(&Cg::preconditioned(Nystrom::default()), problem, at, rhs)),
-        ("dense", solve_at(&DenseCholesky::default(), problem, at, rhs)),
-        ("sparse", solve_at(&SparseCholesky::default(), problem, at, rhs)),
-        ("dual", solve_at(&DualCholesky::default(), problem, at, rhs)),
-        ("auto", solve_at(&Auto::default(), problem, at, rhs)),
-    ];
-    answers.into_iter().filter(|(_, answer)| !matches!(answer, Err(LinearError::Unsuited { .. }))).collect()
+    let mut answers = Answers { problem, at, rhs, answers: Vec::new() };
+    for_every_solver(&mut answers);
+    answers.answers
 }
 
 fn by_every_solver(problem: &Quadratic, rhs: &[f64]) -> Vec<(&'static str, Answer)> {
@@ -328,6 +356,155 @@ fn every_shape_is_solved_by_every_method() {
                     assert!(report.positive_definite, "{what}");
                 }
             }
+        }
+    }
+}
+
+/// Several right-hand sides at once, an odd number of them beyond what is taken together, one of them 0.
+struct Columns<'a, P> {
+    problem: &'a P,
+    at: Point<'a>,
+    rhs: Vec<f64>,
+    visited: usize,
+}
+
+impl<P: Problem> Visit<P> for Columns<'_, P> {
+    fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H) {
+        let m = self.problem.latent_len();
+        let (mut workspace, mut ctx, mut solutions) =
+            (H::Workspace::default(), Ctx::new(), vec![f64::NAN; self.rhs.len()]);
+        let hessian = Hessian { problem: self.problem, at: self.at };
+        let mut factored = Factored::new(&solver, hessian, &mut workspace, &mut ctx).unwrap();
+        let solves = factored.solve_columns(&self.rhs, 1e-12, &mut solutions, &mut ctx).unwrap();
+        assert_eq!(solves.len(), self.rhs.len() / m, "{name}");
+        for (k, (rhs, solution)) in self.rhs.chunks(m).zip(solutions.chunks(m)).enumerate() {
+            let mut r = vec![f64::NAN; m];
+            let residual = hessian.residual(rhs, solution, &mut r, &mut ctx);
+            assert!(residual <= 1e-12 * norm(rhs), "{name}, column {k}: {residual:e}, {:?}", solves[k]);
+            assert!((residual - solves[k].residual * norm(rhs)).abs() <= 1e-13 * norm(rhs), "{name}, column {k}");
+            assert_eq!(solves[k].status, LinearStatus::Converged, "{name}, column {k}");
+        }
+        assert_eq!(factored.solve_columns(&[], 1e-12, &mut [], &mut ctx).unwrap(), [], "{name}");
+        self.visited += 1;
+    }
+}
+
+#[test]
+fn columns_are_solved_together() {
+    for (n, m) in [(1, 1), (8, 40), (40, 8), (60, 200)] {
+        let (problem, z, x) = regularised(n, m, 7, [1.0, 0.1]);
+        let mut rhs = random::vector(19 * m, 3);
+        rhs[4 * m..5 * m].fill(0.0);
+        rhs[5 * m..6 * m].iter_mut().for_each(|b| *b *= 1e-200);
+        let mut columns = Columns { problem: &problem, at: Point::new(&z, &x), rhs, visited: 0 };
+        for_every_solver(&mut columns);
+        assert_eq!(columns.visited, 9);
+    }
+}
+
+/// A workspace that is kept from one problem to the next: what is found is what a new one finds, bit for bit.
+struct Keeping<'a, P> {
+    problems: &'a [(P, Vec<f64>, Vec<f64>)],
+}
+
+impl<P: AssembleHessian> Visit<P> for Keeping<'_, P> {
+    fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H) {
+        let kept = Kept::new(solver);
+        for (k, (problem, z, x)) in self.problems.iter().enumerate() {
+            let (at, rhs) = (Point::new(z, x), random::vector(problem.latent_len(), 5));
+            let (found, expected) = (solve_at(&kept, problem, at, &rhs), solve_at(&solver, problem, at, &rhs));
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.0, expected.0, "{name}, problem {k}"),
+                (found, expected) => assert_eq!(found.unwrap_err(), expected.unwrap_err(), "{name}, problem {k}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_is_never_used_for_another_problem() {
+    let with = |n, m, seed, lambdas| regularised(n, m, seed, lambdas);
+    let singular = {
+        let (_, z, x) = regularised(30, 50, 7, [1.0, 1.0]);
+        (Glm::new(random::design(30, 50, 6, 7), SquaredHinge, 0.0).unwrap(), z, x)
+    };
+    for_every_solver(&mut Keeping {
+        problems: &[
+            with(30, 50, 7, [1.0, 1.0]),
+            // The same again, at another penalty, of another pattern, not definite, of other shapes, and back.
+            with(30, 50, 7, [1.0, 1.0]),
+            with(30, 50, 7, [1.0, 1e-3]),
+            with(30, 50, 8, [1.0, 1.0]),
+            singular,
+            with(50, 30, 7, [1.0, 1.0]),
+            with(3, 50, 7, [1.0, 1.0]),
+            with(30, 1, 7, [1.0, 1.0]),
+            with(30, 50, 7, [1.0, 1.0]),
+        ],
+    });
+}
+
+#[test]
+fn preconditioners_and_solutions_may_be_kept_along_an_outer_loop() {
+    let kept = Kept::new(Cg::preconditioned(Nystrom::default()).warm_started().lagged());
+    let (mut first, mut solution) = (0, Vec::new());
+    for k in 0..6 {
+        let lambda = 0.1 * (1.0 + 0.01 * f64::from(k));
+        let (problem, z, x) = regularised(60, 80, 7, [lambda, lambda]);
+        let rhs = random::vector(80, 5);
+        let (found, report) = solve_at(&kept, &problem, Point::new(&z, &x), &rhs).unwrap();
+        assert_eq!((report.status, report.seconds.form == 0.0), (LinearStatus::Converged, k > 0), "{report:?}");
+        first = if k == 0 { report.iterations } else { first };
+        assert!(report.iterations <= first + first / 2 + 4, "{k}: {} after {first}", report.iterations);
+        solution = found;
+    }
+    // The same system again is solved by what is there.
+    let (problem, z, x) = regularised(60, 80, 7, [0.105, 0.105]);
+    let (again, report) = solve_at(&kept, &problem, Point::new(&z, &x), &random::vector(80, 5)).unwrap();
+    assert_eq!(report.iterations, 1);
+    assert!(distance(&again, &solution) <= 1e-13 * norm(&solution));
+    // One of another size is not.
+    let (problem, z, x) = regularised(60, 9, 7, [0.1, 0.1]);
+    let (_, report) = solve_at(&kept, &problem, Point::new(&z, &x), &random::vector(9, 5)).unwrap();
+    assert_eq!(report.status, LinearStatus::Converged);
+}
+
+/// Columns of dz*/dx.
+struct Jacobians<'a, P> {
+    problem: &'a P,
+    x: &'a [f64],
+}
+
+impl<P: AssembleHessian> Visit<P> for Jacobians<'_, P> {
+    fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H) {
+        let (problem, x) = (self.problem, self.x);
+        let descent = GradientDescent::default();
+        let solution = Solve::new(problem, &descent, x).stop(Stop::steps(20)).run().unwrap();
+        let (at, mut ctx) = (solution.point(), Ctx::new());
+        let mut seen = Vec::new();
+        let each = |j: usize, column: &[f64], solve: LinearSolve| {
+            seen.push(j);
+            let mut unit = vec![0.0; x.len()];
+            unit[j] = 1.0;
+            let (mut sum, mut rhs) = (vec![f64::NAN; column.len()], vec![f64::NAN; column.len()]);
+            problem.hess(at, column, &mut sum, &mut ctx);
+            problem.cross_t(at, &unit, &mut rhs, &mut ctx);
+            let scale = norm(&rhs);
+            axpy(1.0, &rhs, &mut sum);
+            assert!(norm(&sum) <= 2e-12 * scale, "{name}, column {j}: {:e} of {scale:e}, {solve:?}", norm(&sum));
+        };
+        Implicit::new(solver).jacobian(&solution, (0..x.len()).rev(), each).unwrap();
+        assert_eq!(seen, (0..x.len()).rev().collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn columns_of_the_jacobian_solve_the_implicit_equation() {
+    for (n, m) in [(70, 12), (12, 70)] {
+        let glm = || Glm::new(random::design(n, m, 5, 1), Logistic, 0.05).unwrap();
+        for wrt in Wrt::ALL {
+            let (problem, x) = glm().wrt(wrt, random::labels(n, 2)).unwrap();
+            for_every_solver(&mut Jacobians { problem: &problem, x: &x });
         }
     }
 }

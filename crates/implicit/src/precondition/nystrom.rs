@@ -22,6 +22,7 @@ use faer::{MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::{Made, Preconditioner};
+use crate::columns::{TOGETHER, multiply};
 use crate::dense::DenseTriangle;
 use crate::spd::{Spd, Storage};
 
@@ -109,12 +110,12 @@ impl<P: Problem + ?Sized> Preconditioner<P> for Nystrom {
             }
             random.fill(&mut omega[rank * m..]);
             let sketching = Instant::now();
-            let columns = omega[rank * m..].chunks_exact(m).zip(sketch[rank * m..].chunks_exact_mut(m));
-            for (k, (omega, image)) in columns.enumerate() {
-                if ctx.tick(Phase::Linear, rank + k, max_rank).is_break() {
+            let blocks = omega[rank * m..].chunks(m * TOGETHER).zip(sketch[rank * m..].chunks_mut(m * TOGETHER));
+            for (k, (omega, image)) in blocks.enumerate() {
+                if ctx.tick(Phase::Linear, rank + k * TOGETHER, max_rank).is_break() {
                     return Err(LinearError::Interrupted);
                 }
-                hessian.apply(omega, image, ctx);
+                multiply(hessian, omega, image, ctx);
                 axpy(-mu, omega, image);
             }
             form += sketching.elapsed().as_secs_f64();
