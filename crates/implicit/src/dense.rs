@@ -12,7 +12,7 @@ use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
 
 use crate::refine::Refined;
-use crate::spd::{Spd, Storage};
+use crate::spd::{Spd, Storage, cut};
 
 /// Cholesky factorisation of the assembled m x m Hessian.
 ///
@@ -140,12 +140,12 @@ impl Storage for DenseTriangle {
 
     fn factorise(&mut self) -> bool {
         let parameters = Default::default();
-        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(self.m, Par::Seq, parameters));
-        // One thread: faer cuts its work by their number, and the bits would depend on it.
+        let cut = cut(self.m / 2);
+        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(self.m, cut, parameters));
         llt::factor::cholesky_in_place(
             MatMut::from_column_major_slice_mut(&mut self.entries, self.m, self.m),
             Default::default(),
-            Par::Seq,
+            cut,
             MemStack::new(&mut memory),
             parameters,
         )

@@ -19,7 +19,7 @@ use faer::{Conj, MatMut, Par, Side};
 use crate::columns::TOGETHER;
 use crate::form::{BYTES_PER_ENTRY, SparseForm};
 use crate::refine::Refined;
-use crate::spd::{Spd, Storage};
+use crate::spd::{Spd, Storage, cut};
 
 /// Cholesky factorisation of a sparse Hessian.
 ///
@@ -104,7 +104,7 @@ impl SparseTriangle {
                 return Err(LinearError::TooLarge { needed: needed(factor), limit });
             }
             let scratch = StackReq::any_of(&[
-                symbolic.factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default()),
+                symbolic.factorize_numeric_llt_scratch::<f64>(cut(factor / pattern.len()), Default::default()),
                 symbolic.solve_in_place_scratch::<f64>(TOGETHER, Par::Seq),
             ]);
             let bytes = needed(factor);
@@ -145,14 +145,14 @@ impl Storage for SparseTriangle {
 
     fn factorise(&mut self) -> bool {
         let (Some(symbolic), Some(memory)) = (&self.symbolic, &mut self.memory) else { return true };
+        let cut = cut(self.factor.len() / self.pattern.len().max(1));
         symbolic
             .factorize_numeric_llt(
                 &mut self.factor,
                 SparseColMatRef::new(symbolic_of(&self.pattern), &self.values),
                 Side::Lower,
                 LltRegularization::default(),
-                // One thread: faer cuts its work by their number, and the bits would depend on it.
-                Par::Seq,
+                cut,
                 MemStack::new(memory),
                 Default::default(),
             )

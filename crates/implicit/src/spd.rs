@@ -3,6 +3,7 @@
 use danskin_core::ctx::{Ctx, Phase};
 use danskin_core::linear::LinearError;
 use danskin_core::vector::{dot, norm};
+use faer::Par;
 
 /// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a matrix that is
 /// singular to working precision has a wide one.
@@ -12,6 +13,17 @@ const SINGULAR: f64 = 2.0;
 /// A matrix, scaled to unit diagonal, that is not positive definite but is after adding this to its diagonal is singular
 /// to working precision; one that still is not has negative curvature.
 const SHIFT: f64 = 1e-8;
+/// Numbers in a column from which a factorisation is cut. On two threads a sparse one with 1000 took 0.32 s instead of 0.48, with 200
+/// 0.020 instead of 0.012, with 60 0.054 instead of 0.047; a dense one with 1000 0.042 instead of 0.065.
+const LEAST_CUT: usize = 500;
+/// Parts.
+const PARTS: usize = 4;
+
+/// How the factorisation of a matrix with so many numbers in a column of its factor, on average, is cut: into a number of parts that
+/// depends on that alone, never on how many threads there are, so that its bits do not either.
+pub(crate) fn cut(factor_entries_per_column: usize) -> Par {
+    if factor_entries_per_column < LEAST_CUT { Par::Seq } else { Par::rayon(PARTS) }
+}
 
 /// `out = A v`, called with v and out.
 pub(crate) type Product<'a> = dyn Fn(&[f64], &mut [f64], &mut Ctx) + 'a;

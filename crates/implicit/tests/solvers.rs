@@ -508,3 +508,31 @@ fn columns_of_the_jacobian_solve_the_implicit_equation() {
         }
     }
 }
+
+#[test]
+fn large_factors_have_the_same_bits_at_every_number_of_threads() {
+    // Enough rows and fill for factorisations to be cut.
+    let (n, m) = (1300, 1100);
+    let problem = Glm::new(random::design(n, m, 12, 1), Squared, 0.1).unwrap();
+    let (z, x, rhs) = (vec![0.0; m], vec![0.0; n], random::vector(m, 2));
+    let answers = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let at = Point::new(&z, &x);
+        pool.install(|| {
+            [
+                solve_at(&DenseCholesky::default(), &problem, at, &rhs),
+                solve_at(&SparseCholesky::default(), &problem, at, &rhs),
+                solve_at(&DualCholesky::default(), &problem, at, &rhs),
+            ]
+            .map(|answer| {
+                let (solution, report) = answer.unwrap();
+                (report.method, report.factor_entries, solution)
+            })
+        })
+    };
+    let one = answers(1);
+    assert!(one[1].1.unwrap() > 500 * m as u64, "fill: {:?}", one[1].1);
+    for threads in [2, 3, 4, 8] {
+        assert!(answers(threads) == one, "{threads} threads");
+    }
+}
