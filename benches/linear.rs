@@ -1,8 +1,8 @@
 //! Linear systems with the Hessian, by every method: seconds of each stage, iterations, and the residual that was reached.
 //!
 //! `cargo bench -p danskin-bench --bench linear` takes the shipped sets and synthetic rows, scattered and banded; `-- FILE ...` other
-//! designs, logistic with the larger half of the labels against the rest, L / lambda = 1000, at z after 10 steps of gradient descent,
-//! the right-hand side grad_z L; and square .mtx files as Hessians themselves. Every method starts from nothing, to a residual of 1e-10;
+//! designs, `condition=C` another L / lambda than 1000. Logistic with the larger half of the labels against the rest, at z after 10 steps of gradient descent,
+//! the right-hand side grad_z L; square .mtx files are Hessians themselves. Every method starts from nothing, to a residual of 1e-10;
 //! the least of a few samples taken in turn counts. `again` is a second factorisation or preconditioner, after the first, at another
 //! point. Methods have 1 GiB, and 30 seconds after which iterations end.
 
@@ -20,6 +20,7 @@ use danskin_data::{ReadOptions, Shipped};
 
 const TOLERANCE: f64 = 1e-10;
 const CONDITION: f64 = 1000.0;
+const SETTING: &str = "condition=";
 const STEPS: usize = 10;
 const SAMPLES: usize = 3;
 /// Seconds beyond which a method is not sampled again.
@@ -30,29 +31,34 @@ const TOO_LONG: u64 = 30;
 const LIMIT: u64 = 1 << 30;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let (conditions, files): (Vec<_>, Vec<_>) = arguments.partition(|argument| argument.starts_with(SETTING));
+    let condition = match conditions.first() {
+        Some(setting) => setting[SETTING.len()..].parse()?,
+        None => CONDITION,
+    };
     if files.is_empty() {
         for name in ["digits", "debian_small"] {
             let set = Shipped::find(name).expect("it is shipped").load()?;
-            of_design(name, set.design, set.labels.as_deref());
+            of_design(name, set.design, set.labels.as_deref(), condition);
         }
-        of_design("zipf", Recipe::new(Zipf, 100_000, 20_000).per_row(50).prepare()?.dataset()?.design, None);
+        of_design("zipf", Recipe::new(Zipf, 100_000, 20_000).per_row(50).prepare()?.dataset()?.design, None, condition);
         let banded = Recipe::new(Banded { width: Some(60) }, 100_000, 20_000).per_row(50);
-        of_design("banded", banded.prepare()?.dataset()?.design, None);
+        of_design("banded", banded.prepare()?.dataset()?.design, None, condition);
     }
     for file in files {
         let set = danskin_data::read(Path::new(&file), &ReadOptions::default())?;
         if file.contains(".mtx") && set.design.rows() == set.design.columns() {
             of_matrix(&file, &set.design)?;
         } else {
-            of_design(&file, set.design, set.labels.as_deref());
+            of_design(&file, set.design, set.labels.as_deref(), condition);
         }
     }
     Ok(())
 }
 
 /// Logistic regression, -1 and +1 being the smaller and the larger half of the labels, or noise where there are none.
-fn of_design(name: &str, design: Design, labels: Option<&[f64]>) {
+fn of_design(name: &str, design: Design, labels: Option<&[f64]>, condition: f64) {
     let (n, m) = (design.rows(), design.columns());
     let x = labels.map_or_else(
         || random::labels(n, 1),
@@ -68,7 +74,7 @@ fn of_design(name: &str, design: Design, labels: Option<&[f64]>) {
     let (zeros, mut ctx) = (vec![0.0; m], Ctx::new());
     let unpenalised = Glm::new(design, Logistic, 0.0).expect("a penalty");
     let smoothness = unpenalised.loss_smoothness(Point::new(&zeros, &x), &mut ctx).expect("it is bounded");
-    let lambda = smoothness / (CONDITION - 1.0);
+    let lambda = smoothness / (condition - 1.0);
     let problem = Glm::new(unpenalised.design().clone(), Logistic, lambda).expect("a penalty");
     let solver = GradientDescent::new(StepSize::Fixed(1.0 / (smoothness + lambda)));
     let solve = |steps| Solve::new(&problem, &solver, &x).stop(Stop::steps(steps)).run().expect("it solves");

@@ -234,7 +234,7 @@ def source(name: str, args: argparse.Namespace, danskin: Path) -> Source:
     if name in args.designs:
         targets = args.targets.get(name)
         return Source(name, Path(args.designs[name]), Path(targets) if targets else None, args.positive.get(name))
-    return instances.shipped() if name == SHIPPED else instances.zipf(danskin, say)
+    return instances.shipped() if name == SHIPPED else instances.made(MADE, danskin, say)
 
 
 def main() -> int:

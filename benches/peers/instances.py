@@ -9,7 +9,9 @@ from pathlib import Path
 from environment import HERE, REPOSITORY, WORK
 from processes import Failed, Refused, run
 
-ZIPF = ("--rows", "100000", "--columns", "20000", "--per-row", "50", "--task", "logistic")
+SIZE = ("--rows", "100000", "--columns", "20000", "--per-row", "50", "--task", "logistic")
+# What `danskin data make` calls them: rows in columns of very different lengths, and in windows of 60; larger than caches.
+MADE = {"zipf": "zipf", "banded": "banded:60"}
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,15 @@ def shipped() -> Source:
     return Source("debian_small", REPOSITORY / "datasets" / "debian_small.svm.xz")
 
 
-def zipf(danskin: Path, say: Callable[[str], None]) -> Source:
-    """Rows of 50 entries in columns of very different lengths, larger than caches."""
-    folder = WORK / "instances" / "zipf"
+def made(name: str, danskin: Path, say: Callable[[str], None]) -> Source:
+    """One of `MADE`."""
+    folder = WORK / "instances" / name
     design, targets = folder / "made.npz", folder / "made.targets.npy"
     if not (design.exists() and targets.exists()):
-        say("making zipf")
+        say(f"making {name}")
         folder.mkdir(parents=True, exist_ok=True)
-        run([danskin, "data", "make", "zipf", *ZIPF, "--quiet", "--output", design])
-    return Source("zipf", design, targets)
+        run([danskin, "data", "make", MADE[name], *SIZE, "--quiet", "--output", design])
+    return Source(name, design, targets)
 
 
 def convert(source: Source, python: Path, say: Callable[[str], None]) -> Instance:

@@ -123,6 +123,21 @@ impl SymmetricPattern {
         &self.rows[self.range(column)]
     }
 
+    /// Entries of the lower triangle between the first one of each row and the diagonal: a Cholesky factor in this order has no more.
+    #[must_use]
+    pub fn profile(&self) -> usize {
+        let mut seen = vec![false; self.len()];
+        let mut profile = 0;
+        for column in 0..self.len() {
+            for &row in self.column(column) {
+                if !std::mem::replace(&mut seen[row as usize], true) {
+                    profile += row as usize - column + 1;
+                }
+            }
+        }
+        profile
+    }
+
     /// `out = A v`, A the symmetric matrix with `values` in this pattern.
     ///
     /// # Panics
@@ -155,6 +170,8 @@ mod tests {
         assert_eq!(new(&[0], &[]).unwrap().len(), 0);
         let pattern = new(&[0, 2, 3], &[0, 1, 1]).unwrap();
         assert_eq!((pattern.len(), pattern.entries(), pattern.column(0)), (2, 3, &[0, 1][..]));
+        assert_eq!(pattern.profile(), 3);
+        assert_eq!(new(&[0, 2, 3, 4], &[0, 2, 1, 2]).unwrap().profile(), 5);
         assert!(matches!(new(&[], &[]), Err(PatternError::Pointer { position: 0, .. })));
         assert!(matches!(new(&[1, 1], &[0]), Err(PatternError::Pointer { position: 0, found: 1, .. })));
         assert!(matches!(new(&[0, 2, 1], &[0, 1]), Err(PatternError::Pointer { position: 2, found: 1, .. })));

@@ -5,9 +5,10 @@
 //! counts times constants, never measured times: the choice is the same on every run and at every number of threads.
 
 use std::cell::Cell;
+use std::time::Instant;
 
 use danskin_core::ctx::Ctx;
-use danskin_core::linear::{Attempt, Hessian, HessianSolver, LinearError, LinearSolve, Outcome, Tried};
+use danskin_core::linear::{Attempt, Hessian, HessianSolver, LinearError, LinearSolve, Outcome, Stages, Tried};
 use danskin_core::problem::{AssembleHessian, Work};
 
 use crate::cg::{Cg, CgWorkspace, Ended, Progress, Run};
@@ -20,23 +21,24 @@ use crate::sparse::{SparseCholesky, SparseWorkspace};
 const IN_PRODUCT: f64 = 1.0;
 /// In assembling, of few entries and of almost all.
 const IN_ASSEMBLY: [f64; 2] = [1.2, 0.25];
+/// In assembling in a sparse pattern.
+const IN_SPARSE_ASSEMBLY: f64 = 0.8;
 /// In a dense factorisation.
 const IN_DENSE_FACTOR: f64 = 0.5;
 /// In a sparse one.
 const IN_SPARSE_FACTOR: f64 = 1.0;
 /// Assemblies that finding and analysing a pattern takes as long as.
-const ANALYSIS: f64 = 3.0;
+const ANALYSIS: f64 = 1.5;
 /// Of a latent variable in an iteration, besides the product.
 const PER_LATENT: f64 = 6.0;
 /// Products that a factorisation may be predicted to take to be made at once.
 const AT_ONCE: f64 = 12.0;
-/// Iterations still to come from which it pays to try as many over the diagonal as were taken without.
-const MANY_ITERATIONS: f64 = 40.0;
-/// Iterations over the diagonal after which it is kept, and the growth of the condition met by then at which it is not.
-const TRIAL: (usize, f64) = (18, 1.9);
-/// The same where fewer than [`SHORT`] iterations are left without it.
-const SHORT_TRIAL: (usize, f64) = (12, 1.45);
-const SHORT: f64 = 90.0;
+/// Iterations still to come from which it pays to try some over the diagonal.
+const MANY_ITERATIONS: f64 = 100.0;
+/// Iterations over the diagonal after which it is kept.
+const TRIAL: usize = 18;
+/// Growth of the condition met by then at which it is not.
+const GROWTH: f64 = 1.9;
 /// What conjugate gradient over the diagonal is called among the methods that were tried.
 const OVER_DIAGONAL: &str = "cg over jacobi";
 /// Share of the lower triangle from which a Hessian is not taken for sparse.
@@ -128,7 +130,8 @@ impl Directs {
         let sparse = match (problem.as_sparse(), problem.as_gram()) {
             (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
             (None, Some(gram))
-                if !gram.matrix(at.x).is_dense() && (1.0 + ANALYSIS) * in_assembly * assembly < least(&directs) =>
+                if !gram.matrix(at.x).is_dense()
+                    && (1.0 + ANALYSIS) * IN_SPARSE_ASSEMBLY * assembly < least(&directs) =>
             {
                 Some((gram.matrix(at.x).gram_entries(), 1.0 + ANALYSIS))
             }
@@ -140,7 +143,7 @@ impl Directs {
         {
             // Its factor has at least its entries; how many more, only its analysis can tell.
             let factor = IN_SPARSE_FACTOR * entries * entries / m as f64;
-            directs[2] = direct(Kind::Sparse, assemblies * in_assembly * assembly.max(entries) + factor);
+            directs[2] = direct(Kind::Sparse, assemblies * IN_SPARSE_ASSEMBLY * assembly.max(entries) + factor);
         }
         directs.sort_by(|a, b| {
             let products = |direct: &Option<Direct>| direct.map_or(f64::INFINITY, |direct| direct.products);
@@ -278,7 +281,7 @@ impl Auto {
     ///
     /// Early residuals tell little: over the diagonal they fell faster on text too, where in the end it took twice the iterations. What
     /// told the two apart is the condition met: on independent columns (`zipf`, `banded`) it grew by less than 1.9 from iteration 8
-    /// to 18, and 1.45 to 12, on text by more.
+    /// to 18, on text by more.
     fn race<'a, P: AssembleHessian + ?Sized>(
         over_diagonal: &'a Cg<Jacobi>,
         hessian: Hessian<'a, P>,
@@ -289,13 +292,12 @@ impl Auto {
     ) -> Result<(Run<'a, P, Jacobi>, Ended), LinearError> {
         over_diagonal.prepare(hessian, &mut workspace.over_diagonal, ctx)?;
         let mut run = over_diagonal.begin(hessian, &mut workspace.over_diagonal, system, ctx)?;
-        let (trial, growth) = if plain.remaining() < SHORT { SHORT_TRIAL } else { TRIAL };
         let first = Cell::new(None);
         let pause = |progress: Progress| {
             let begun = first.get().unwrap_or(progress);
             first.set(Some(begun));
-            let loses = !progress.beats(plain) || progress.condition > growth * begun.condition;
-            (loses && progress.iterations <= trial) || progress.remaining() > worth
+            let loses = !progress.beats(plain) || progress.condition > GROWTH * begun.condition;
+            (loses && progress.iterations <= TRIAL) || progress.remaining() > worth
         };
         let ended = run.proceed(&mut workspace.over_diagonal, &pause, ctx);
         Ok((run, ended))
@@ -397,6 +399,15 @@ impl Auto {
         solution: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
+        let (start, was_made) = (Instant::now(), workspace.made.is_some());
+        // What was tried before counts, but for what is said apart.
+        let timed = |mut solve: LinearSolve| {
+            if !was_made {
+                let Stages { form, analyse, factor, .. } = solve.seconds;
+                solve.seconds.solve = (start.elapsed().as_secs_f64() - form - analyse - factor).max(0.0);
+            }
+            solve
+        };
         loop {
             let AutoWorkspace { dense, sparse, dual, made, .. } = workspace;
             let direct = made.map(|kind| {
@@ -416,9 +427,9 @@ impl Auto {
                     workspace.note(name, Outcome::Failed(error));
                     workspace.made = None;
                 }
-                Some((_, solved)) => return solved.map(|solve| workspace.finished(solve)),
+                Some((_, solved)) => return solved.map(|solve| timed(workspace.finished(solve))),
                 None => match Self::iterate(hessian, workspace, (rhs, tolerance), solution, ctx)? {
-                    Some(solve) => return Ok(workspace.finished(solve)),
+                    Some(solve) => return Ok(timed(workspace.finished(solve))),
                     None => self.make(hessian, workspace, ctx)?,
                 },
             }

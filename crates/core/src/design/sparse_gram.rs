@@ -1,8 +1,9 @@
 //! `D^T diag(weights) D + diag(diagonal)` where few of its entries can be other than 0: the pattern once, its values as often as
 //! wanted.
 //!
-//! A column of the result is the sum of the rows of D that have an entry in that column. Columns are cut by the work they take,
-//! and each is summed by one thread over the rows in their order: the same bits at every thread count.
+//! A column of the result is the sum of the rows of D that have an entry in that column. Columns are taken in groups of four, so that
+//! neighbours share the rows that both have. Groups are cut by the work they take, and each is summed by one thread over the rows in
+//! their order: the same bits at every thread count.
 
 use std::ops::{ControlFlow, Range};
 
@@ -13,9 +14,12 @@ use super::kernel::{Index, Values};
 use super::matrix::Matrix;
 use super::storage::{Rows, SparseRows, Storage, with_compressed, with_indices};
 use crate::ctx::{Ctx, Phase};
+use crate::simd::{Loop, widest};
 use crate::symmetric::SymmetricPattern;
 
-/// Blocks of columns, each summed with a buffer of length m of its own; enough to feed as many threads.
+/// Columns that are summed together. It divides 64.
+const GROUP: usize = 4;
+/// Blocks of groups, each summed with a buffer of 4 m numbers of its own; enough to feed as many threads.
 const BLOCKS: usize = 16;
 /// Turns in which the blocks are summed: whoever watches is asked between them.
 const TURNS: usize = 8;
@@ -25,11 +29,11 @@ const TURNS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct GramPattern {
     lower: SymmetricPattern,
-    /// Where each column of D begins in `entries`.
+    /// Where each group of columns begins in `entries`.
     pointers: Vec<usize>,
-    /// Each entry of a column of D: its row, and its place among the entries of that row.
+    /// The rows with entries in the columns of a group, and the place of the first of them among the entries of that row.
     entries: Vec<(u32, u32)>,
-    /// Columns that cut the work, first 0 and last m.
+    /// Groups that cut the work, first 0 and last the number of groups.
     cuts: Vec<usize>,
     fingerprint: Fingerprint,
 }
@@ -106,19 +110,16 @@ impl Matrix<'_> {
             return None;
         }
         let fingerprint = self.pattern_fingerprint();
-        let (pointers, entries) = with_sparse!(self, rows => by_columns(rows))?;
+        let ((pointers, entries), words) =
+            with_sparse!(self, rows => rayon::join(|| by_groups(rows), || Words::of(rows)))?;
         let work: Vec<usize> = with_sparse!(self, rows => {
-            let row_len = |row: u32| rows.row(row as usize).0.len();
-            let of = |column: usize| {
-                entries[pointers[column]..pointers[column + 1]].iter().map(|&(row, k)| row_len(row) - k as usize).sum()
-            };
-            (0..m).into_par_iter().map(of).collect()
+            let left = |&(row, k): &(u32, u32)| rows.row(row as usize).0.len() - k as usize;
+            let of = |group: usize| entries[pointers[group]..pointers[group + 1]].iter().map(left).sum();
+            (0..pointers.len() - 1).into_par_iter().map(of).collect()
         })?;
         let cuts = cut(&work);
-        let blocks: Vec<Option<Vec<Vec<u32>>>> = with_sparse!(self, rows => {
-            let of = |block: usize| pattern_of(rows, &pointers, &entries, cuts[block]..cuts[block + 1], limit);
-            (0..cuts.len() - 1).into_par_iter().map(of).collect()
-        })?;
+        let of = |block: usize| pattern_of(&words, m, &pointers, &entries, cuts[block]..cuts[block + 1], limit);
+        let blocks: Vec<Option<Vec<Vec<u32>>>> = (0..cuts.len() - 1).into_par_iter().map(of).collect();
         let columns: Vec<Vec<u32>> = blocks.into_iter().collect::<Option<Vec<_>>>()?.concat();
         let mut ends = vec![0];
         let mut total = 0;
@@ -149,13 +150,13 @@ impl Matrix<'_> {
         assert_eq!(out.len(), pattern.lower.entries(), "one number for each entry");
         ctx.count_passes((self.gram_multiplications() / (2 * self.entries()).max(1) as f64).ceil() as u64);
         let blocks = pattern.cuts.len() - 1;
-        let mut sums = ctx.take_zeroed(blocks * m);
+        let mut sums = ctx.take_zeroed(blocks * GROUP * m);
         let mut parts = Vec::with_capacity(blocks);
         let mut rest = out;
-        for (cut, sums) in pattern.cuts.windows(2).zip(sums.chunks_exact_mut(m.max(1))) {
-            let entries = pattern.lower.pointers()[cut[1]] - pattern.lower.pointers()[cut[0]];
-            let (part, after) = rest.split_at_mut(entries as usize);
-            parts.push((cut[0]..cut[1], part, sums));
+        let first_entry = |group: usize| pattern.lower.pointers()[(group * GROUP).min(m)] as usize;
+        for (cut, sums) in pattern.cuts.windows(2).zip(sums.chunks_exact_mut((GROUP * m).max(1))) {
+            let (part, after) = rest.split_at_mut(first_entry(cut[1]) - first_entry(cut[0]));
+            parts.push((cut[0]..cut[1], part, sums.as_chunks_mut().0));
             rest = after;
         }
         with_sparse!(self, rows => {
@@ -163,20 +164,23 @@ impl Matrix<'_> {
                 if ctx.tick(Phase::Assembly, turn * n / TURNS, n) == ControlFlow::Break(()) {
                     break;
                 }
-                parts.par_iter_mut().for_each(|(columns, out, sums)| {
-                    let first = pattern.lower.pointers()[columns.start] as usize;
-                    let at = |turn: usize| columns.start + columns.len() * turn / TURNS;
-                    let turn = at(turn)..at(turn + 1);
-                    for (column, diagonal) in turn.clone().zip(&diagonal[turn]) {
-                        for &(row, k) in &pattern.entries[pattern.pointers[column]..pattern.pointers[column + 1]] {
-                            rows.add_from(row as usize, k as usize, weights[row as usize], sums);
+                parts.par_iter_mut().for_each(|(groups, out, sums)| {
+                    let first = first_entry(groups.start);
+                    let at = |turn: usize| groups.start + groups.len() * turn / TURNS;
+                    for group in at(turn)..at(turn + 1) {
+                        let columns = group * GROUP..m.min((group + 1) * GROUP);
+                        let entries = &pattern.entries[pattern.pointers[group]..pattern.pointers[group + 1]];
+                        widest(AddGroup { rows, entries, weights, columns: columns.clone(), sums });
+                        for column in columns.clone() {
+                            let entries = pattern.lower.range(column);
+                            let out = &mut out[entries.start - first..entries.end - first];
+                            for (out, &row) in out.iter_mut().zip(&pattern.lower.rows()[entries]) {
+                                *out = std::mem::take(&mut sums[row as usize][column - columns.start]);
+                            }
+                            out[0] += diagonal[column];
                         }
-                        let entries = pattern.lower.range(column);
-                        let out = &mut out[entries.start - first..entries.end - first];
-                        for (out, &row) in out.iter_mut().zip(&pattern.lower.rows()[entries]) {
-                            *out = std::mem::take(&mut sums[row as usize]);
-                        }
-                        out[0] += diagonal;
+                        // Above the diagonal nothing was taken.
+                        sums[columns].fill([0.0; GROUP]);
                     }
                 });
             }
@@ -185,31 +189,71 @@ impl Matrix<'_> {
     }
 }
 
-/// D by columns: where each begins, and for each of its entries the row and the place in that row.
-fn by_columns<I: Index, V: Values>(rows: SparseRows<'_, I, V>) -> (Vec<usize>, Vec<(u32, u32)>) {
-    let (n, m) = (rows.rows(), rows.columns());
-    let mut pointers = vec![0; m + 1];
-    for row in 0..n {
-        rows.row(row).0.iter().for_each(|j| pointers[j.at() + 1] += 1);
-    }
-    (0..m).for_each(|j| pointers[j + 1] += pointers[j]);
-    let (mut next, mut entries) = (pointers.clone(), vec![(0, 0); pointers[m]]);
-    for row in 0..n {
-        for (k, j) in rows.row(row).0.iter().enumerate() {
-            entries[next[j.at()]] = (row as u32, k as u32);
-            next[j.at()] += 1;
+/// `sums_j += D_ij s_i (D_ic, ..., D_{i,c+3})` for the rows i with entries in the columns c, ..., c + 3, and their entries j from c on.
+struct AddGroup<'a, I, V> {
+    rows: SparseRows<'a, I, V>,
+    entries: &'a [(u32, u32)],
+    weights: &'a [f64],
+    columns: Range<usize>,
+    sums: &'a mut [[f64; GROUP]],
+}
+
+impl<I: Index, V: Values> Loop for AddGroup<'_, I, V> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { rows, entries, weights, columns, sums } = self;
+        for &(row, k) in entries {
+            let (row, k) = (row as usize, k as usize);
+            let (indices, values) = rows.row(row);
+            let (indices, values) = (&indices[k..], values.slice(k..indices.len()));
+            let mut scaled = [0.0; GROUP];
+            for (l, j) in indices.iter().enumerate().take_while(|(_, j)| j.at() < columns.end) {
+                scaled[j.at() - columns.start] = weights[row] * values.get(l);
+            }
+            for (l, j) in indices.iter().enumerate() {
+                let value = values.get(l);
+                sums[j.at()].iter_mut().zip(&scaled).for_each(|(sum, scaled)| *sum += scaled * value);
+            }
         }
+    }
+}
+
+/// D by groups of columns: where each begins, and the rows with entries in it, each with the place of the first of these.
+fn by_groups<I: Index, V: Values>(rows: SparseRows<'_, I, V>) -> (Vec<usize>, Vec<(u32, u32)>) {
+    let groups = rows.columns().div_ceil(GROUP);
+    // Calls `visit(group, k)` on the first entry of a row in each group.
+    let each = |row: usize, visit: &mut dyn FnMut(usize, usize)| {
+        let mut before = usize::MAX;
+        for (k, j) in rows.row(row).0.iter().enumerate() {
+            let group = j.at() / GROUP;
+            if group != before {
+                visit(group, k);
+                before = group;
+            }
+        }
+    };
+    let mut pointers = vec![0; groups + 1];
+    for row in 0..rows.rows() {
+        each(row, &mut |group, _| pointers[group + 1] += 1);
+    }
+    (0..groups).for_each(|group| pointers[group + 1] += pointers[group]);
+    let (mut next, mut entries) = (pointers.clone(), vec![(0, 0); pointers[groups]]);
+    for row in 0..rows.rows() {
+        each(row, &mut |group, k| {
+            entries[next[group]] = (row as u32, k as u32);
+            next[group] += 1;
+        });
     }
     (pointers, entries)
 }
 
-/// Column boundaries that cut `work` into about equal parts, first 0 and last m.
+/// Boundaries that cut `work` into about equal parts, first 0 and last its length.
 fn cut(work: &[usize]) -> Vec<usize> {
     let total: usize = work.iter().map(|work| work + 1).sum();
     let (mut cuts, mut done) = (vec![0], 0);
-    for (column, work) in work.iter().enumerate() {
+    for (group, work) in work.iter().enumerate() {
         if done * BLOCKS >= total * cuts.len() {
-            cuts.push(column);
+            cuts.push(group);
         }
         done += work + 1;
     }
@@ -217,34 +261,91 @@ fn cut(work: &[usize]) -> Vec<usize> {
     cuts
 }
 
-/// The rows of the lower triangle in some of its columns, ascending from the diagonal on; `None` if they are more than `limit`.
-fn pattern_of<I: Index, V: Values>(
-    rows: SparseRows<'_, I, V>,
+/// The columns of each row as bits of words of 64, those without one left out: rows of neighbouring columns take few.
+struct Words {
+    /// Where those of each row begin.
+    pointers: Vec<usize>,
+    /// Which word, and its bits.
+    words: Vec<(u32, u64)>,
+}
+
+impl Words {
+    fn of<I: Index, V: Values>(rows: SparseRows<'_, I, V>) -> Self {
+        let (mut pointers, mut words) = (Vec::with_capacity(rows.rows() + 1), Vec::<(u32, u64)>::new());
+        pointers.push(0);
+        for row in 0..rows.rows() {
+            let start = words.len();
+            for j in rows.row(row).0 {
+                let (word, bit) = ((j.at() / 64) as u32, 1 << (j.at() % 64));
+                match words[start..].last_mut() {
+                    Some((last, bits)) if *last == word => *bits |= bit,
+                    _ => words.push((word, bit)),
+                }
+            }
+            pointers.push(words.len());
+        }
+        Self { pointers, words }
+    }
+
+    /// Those of a row, from the one of `column` on.
+    fn from(&self, row: usize, column: usize) -> &[(u32, u64)] {
+        let words = &self.words[self.pointers[row]..self.pointers[row + 1]];
+        &words[words.partition_point(|(word, _)| (*word as usize) < column / 64)..]
+    }
+}
+
+/// The rows of the lower triangle in the columns of some groups, ascending from the diagonal on; `None` if they are more than `limit`.
+fn pattern_of(
+    words: &Words,
+    m: usize,
     pointers: &[usize],
     entries: &[(u32, u32)],
-    columns: Range<usize>,
+    groups: Range<usize>,
     limit: usize,
 ) -> Option<Vec<Vec<u32>>> {
-    // The last column that reached each row, from 1; 0 for none.
-    let mut seen = vec![0_u32; rows.columns()];
-    let (mut out, mut total) = (Vec::with_capacity(columns.len()), 0);
-    for column in columns {
-        let mark = column as u32 + 1;
-        let mut found = vec![column as u32];
-        seen[column] = mark;
-        for &(row, k) in &entries[pointers[column]..pointers[column + 1]] {
-            for j in &rows.row(row as usize).0[k as usize..] {
-                if std::mem::replace(&mut seen[j.at()], mark) != mark {
-                    found.push(j.at() as u32);
+    let (mut out, mut total) = (Vec::with_capacity(groups.len() * GROUP), 0);
+    // For each column of a group the bits that were found, and which words have any.
+    let mut columns: [(Vec<u64>, Vec<u32>); GROUP] = std::array::from_fn(|_| (vec![0; m.div_ceil(64)], Vec::new()));
+    for group in groups {
+        let start = group * GROUP;
+        let (own, bit) = (start / 64, start % 64);
+        for &(row, _) in &entries[pointers[group]..pointers[group + 1]] {
+            let row = words.from(row as usize, start);
+            // A group lies within one word, of which the row has some bits.
+            let which = row[0].1 >> bit;
+            let those = columns.iter_mut().enumerate().filter(|(k, _)| which >> k & 1 == 1);
+            for (_, (found, touched)) in those {
+                for &(word, bits) in row {
+                    let here = &mut found[word as usize];
+                    if *here == 0 {
+                        touched.push(word);
+                    }
+                    *here |= bits;
                 }
             }
         }
-        total += found.len();
-        if total > limit {
-            return None;
+        for (column, (found, touched)) in (start..m).zip(&mut columns) {
+            if found[own] == 0 {
+                touched.push(own as u32);
+            }
+            // What is above the diagonal does not count; the diagonal does, even where no row is.
+            found[own] = found[own] & (u64::MAX << (column % 64)) | 1 << (column % 64);
+            touched.sort_unstable();
+            let len = touched.iter().map(|&word| found[word as usize].count_ones() as usize).sum();
+            total += len;
+            if total > limit {
+                return None;
+            }
+            let mut rows = Vec::with_capacity(len);
+            for word in touched.drain(..) {
+                let mut bits = std::mem::take(&mut found[word as usize]);
+                while bits != 0 {
+                    rows.push(64 * word + bits.trailing_zeros());
+                    bits &= bits - 1;
+                }
+            }
+            out.push(rows);
         }
-        found.sort_unstable();
-        out.push(found);
     }
     Some(out)
 }

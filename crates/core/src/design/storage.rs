@@ -292,20 +292,6 @@ impl<'a, I: Index, V: Values> SparseRows<'a, I, V> {
         (&self.indices[entries.clone()], self.values.slice(entries))
     }
 
-    /// `out += a d_k d_row` for the `k`th entry of a row and those after it, with the value d_k of that entry.
-    #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
-    #[inline(always)]
-    pub(super) fn add_from(&self, row: usize, k: usize, a: f64, out: &mut [f64]) {
-        assert!(out.len() >= self.columns, "a vector of length m");
-        let (indices, values) = self.row(row);
-        let scaled = a * values.get(k);
-        if scaled != 0.0 {
-            let rest = k..indices.len();
-            // SAFETY: every index is below `columns`, and `out` is not shorter.
-            unsafe { kernel::axpy(&indices[rest.clone()], values.slice(rest), scaled, out) };
-        }
-    }
-
     #[expect(unsafe_code, reason = "the promise that the kernels ask for is this type's")]
     #[inline(always)]
     fn dots<const K: usize>(&self, row: usize, v: &[[f64; K]]) -> [f64; K] {
