@@ -93,6 +93,25 @@ fn every_problem_parameter_and_solver() {
 }
 
 #[test]
+fn whatever_auto_tries_is_said() {
+    let (work, gradient) = (workplace(), validator(&schema(GRADIENT)));
+    let made = work.run("data make zipf --rows 3000 --columns 1500 --per-row 15 --task logistic --output d.npz");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    for (data, method, preconditioner, tried) in [
+        ("--design digits --problem multinomial", "dense", Value::Null, json!("cg over jacobi")),
+        ("--design d.npz --targets d.targets.npy --problem logistic", "cg", json!("jacobi"), json!("cg")),
+        ("--design debian_small --problem logistic", "cg", Value::Null, json!("cg over jacobi")),
+    ] {
+        let flags = "--condition 10000 --iterations 3 --estimator implicit --linear-tolerance 1e-10";
+        let report = report(&work, &gradient, &format!("gradient {data} {flags}"), 0);
+        let linear = report.pointer("/estimators/implicit/linear").unwrap();
+        let of = |pointer: &str| linear.pointer(pointer).cloned().unwrap_or(Value::Null);
+        let found = (of("/method"), of("/preconditioner"), of("/tried/0/method"));
+        assert_eq!(found, (json!(method), preconditioner, tried), "{data}");
+    }
+}
+
+#[test]
 fn every_end_of_a_gradient() {
     check(
         "gradient --problem ridge --lambda 1",

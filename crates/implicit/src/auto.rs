@@ -8,7 +8,9 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use danskin_core::ctx::Ctx;
-use danskin_core::linear::{Attempt, Hessian, HessianSolver, LinearError, LinearSolve, Outcome, Stages, Tried};
+use danskin_core::linear::{
+    Attempt, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus, Outcome, Stages, Tried,
+};
 use danskin_core::problem::{AssembleHessian, Work};
 
 use crate::cg::{Cg, CgWorkspace, Ended, Progress, Run};
@@ -39,6 +41,8 @@ const MANY_ITERATIONS: f64 = 100.0;
 const TRIAL: usize = 18;
 /// Growth of the condition met by then at which it is not.
 const GROWTH: f64 = 1.9;
+/// A residual above which a solution that iterations ended with is of little use.
+const OF_USE: f64 = 1e-8;
 /// What conjugate gradient over the diagonal is called among the methods that were tried.
 const OVER_DIAGONAL: &str = "cg over jacobi";
 /// Share of the lower triangle from which a Hessian is not taken for sparse.
@@ -183,6 +187,17 @@ impl AutoWorkspace {
     fn note(&mut self, method: &'static str, outcome: Outcome) {
         self.tried.note(Attempt { method, outcome });
     }
+
+    /// What `method` reached; `None`, and noted, where it is of little use and a factorisation is left to be tried.
+    fn unless_failed(&mut self, method: &'static str, solve: LinearSolve) -> Option<LinearSolve> {
+        let LinearSolve { status, iterations, residual, .. } = solve;
+        let ended = matches!(status, LinearStatus::IterationCap | LinearStatus::Stalled);
+        if ended && residual > OF_USE && self.directs.cheapest().is_some() {
+            self.note(method, Outcome::GivenUp { iterations, residual });
+            return None;
+        }
+        Some(solve)
+    }
 }
 
 /// Whether another method may still do what ended with `error`.
@@ -231,7 +246,7 @@ impl Auto {
     ///
     /// It begins without a preconditioner: a singular system that is consistent then has the answer of least norm, and the diagonal
     /// takes more iterations than it saves on about as many sets as the other way round (`benches/README.md`). Where many are still
-    /// to come, as many over the diagonal tell which is the faster.
+    /// to come, some over the diagonal tell which is the faster.
     fn iterate<P: AssembleHessian + ?Sized>(
         hessian: Hessian<'_, P>,
         workspace: &mut AutoWorkspace,
@@ -262,13 +277,17 @@ impl Auto {
                         Ok((rival, ended)) => {
                             run.abandon(ctx);
                             workspace.note("cg", progress.given_up());
-                            return rival.end(ended, solution, ctx).map(Some);
+                            let solve = rival.end(ended, solution, ctx)?;
+                            return Ok(workspace.unless_failed(OVER_DIAGONAL, solve));
                         }
                         Err(error) => workspace.note(OVER_DIAGONAL, Outcome::Failed(error)),
                     }
                 }
                 Ended::Paused(progress) => break progress,
-                ended => return run.end(ended, solution, ctx).map(Some),
+                ended => {
+                    let solve = run.end(ended, solution, ctx)?;
+                    return Ok(workspace.unless_failed("cg", solve));
+                }
             }
         };
         run.abandon(ctx);

@@ -254,7 +254,8 @@ fn a_residual_that_rounding_holds_up_is_said() {
             // gradient may not get there within its cap, and says so.
             let condition = 10f64.powi(digits);
             let reachable = 1e-12 + 10.0 * f64::EPSILON * condition;
-            assert!(report.residual <= reachable || report.status == LinearStatus::IterationCap, "{name}: {report:?}");
+            let capped = name.starts_with("cg") && report.status == LinearStatus::IterationCap;
+            assert!(report.residual <= reachable || capped, "{name}: {report:?}");
             // The right-hand side is itself rounded. What is left of it costs at most its share times the condition.
             let error = distance(&solution, &exact) / norm(&exact);
             let left = if name.starts_with("cg") { report.residual } else { 0.0 };
