@@ -175,8 +175,8 @@ pub enum LinearError {
         /// The curvature met.
         curvature: f64,
     },
-    /// The Hessian or the right-hand side holds NaN or infinity.
-    #[error("the Hessian or the right-hand side is not finite")]
+    /// The Hessian, the right-hand side or the solution holds NaN or infinity.
+    #[error("the Hessian, the right-hand side or the solution is not finite")]
     NotFinite,
     /// The method does not suit the problem, whatever its size.
     #[error("the method {method} cannot be used: {why}")]
@@ -340,7 +340,7 @@ impl<'a, P: Problem + ?Sized, H: HessianSolver<P>> Factored<'a, P, H> {
     }
 
     /// The same for several right-hand sides, one after another in `rhs`, as the solutions are in `solutions`: methods share passes
-    /// over D, or over a factor, among them. Within rounding, each solution is that of [`Factored::solve`].
+    /// over D, or over a factor, among them. Each solution is that of [`Factored::solve`] within the tolerance.
     ///
     /// # Errors
     ///

@@ -12,6 +12,7 @@ use danskin_core::linear::{
     Attempt, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus, Outcome, Stages, Tried,
 };
 use danskin_core::problem::{AssembleHessian, Work};
+use danskin_core::vector::max_abs;
 
 use crate::cg::{Cg, CgWorkspace, Ended, Progress, Run};
 use crate::dense::{DenseCholesky, DenseWorkspace};
@@ -382,34 +383,62 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for Auto {
         if columns == 0 {
             return Ok(Vec::new());
         }
-        // The first decides for all.
         workspace.columns = columns as f64;
-        let (first, rest) = rhs.split_at(m);
-        let (first_solution, solutions) = solutions.split_at_mut(m);
-        let decided = self.solve_one(hessian, workspace, (first, tolerance), first_solution, ctx)?;
-        let AutoWorkspace { dense, sparse, dual, cg, over_diagonal, made, .. } = workspace;
-        let solved = match made {
-            Some(Kind::Dense) => {
-                DenseCholesky::within(self.limit).solve_columns(hessian, dense, rest, tolerance, solutions, ctx)
+        // The first that is not 0 decides for all.
+        let first = rhs.chunks_exact(m).position(|rhs| max_abs(rhs) != 0.0).unwrap_or(0);
+        let part = |k: usize| k * m..(k + 1) * m;
+        let decided =
+            self.solve_one(hessian, workspace, (&rhs[part(first)], tolerance), &mut solutions[part(first)], ctx)?;
+        let jacobi = decided.preconditioner.is_some();
+        let mut solves = Vec::with_capacity(columns);
+        for (range, after) in [(0..first, Some(decided)), (first + 1..columns, None)] {
+            let numbers = range.start * m..range.end * m;
+            let system = (&rhs[numbers.clone()], tolerance);
+            solves.extend(self.solve_alike(hessian, workspace, jacobi, system, &mut solutions[numbers], ctx)?);
+            solves.extend(after);
+        }
+        // The method that suited the first need not suit all.
+        for (k, solve) in solves.iter_mut().enumerate() {
+            let failed = matches!(solve.status, LinearStatus::IterationCap | LinearStatus::Stalled);
+            if failed && solve.residual > OF_USE && k != first {
+                *solve =
+                    self.solve_one(hessian, workspace, (&rhs[part(k)], tolerance), &mut solutions[part(k)], ctx)?;
             }
-            Some(Kind::Sparse) => {
-                SparseCholesky::within(self.limit).solve_columns(hessian, sparse, rest, tolerance, solutions, ctx)
-            }
-            Some(Kind::Dual) => {
-                DualCholesky::within(self.limit).solve_columns(hessian, dual, rest, tolerance, solutions, ctx)
-            }
-            None if decided.preconditioner.is_some() => {
-                Cg::preconditioned(Jacobi).solve_columns(hessian, over_diagonal, rest, tolerance, solutions, ctx)
-            }
-            None => Cg::default().solve_columns(hessian, cg, rest, tolerance, solutions, ctx),
-        };
-        let mut solves = vec![decided];
-        solves.extend(solved?.into_iter().map(|solve| workspace.finished(solve)));
+        }
         Ok(solves)
     }
 }
 
 impl Auto {
+    /// Right-hand sides by what was made, or by conjugate gradient, over the diagonal where `jacobi`.
+    fn solve_alike<P: AssembleHessian + ?Sized>(
+        self,
+        hessian: Hessian<'_, P>,
+        workspace: &mut AutoWorkspace,
+        jacobi: bool,
+        (rhs, tolerance): (&[f64], f64),
+        solutions: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<Vec<LinearSolve>, LinearError> {
+        let AutoWorkspace { dense, sparse, dual, cg, over_diagonal, made, .. } = workspace;
+        let solved = match made {
+            Some(Kind::Dense) => {
+                DenseCholesky::within(self.limit).solve_columns(hessian, dense, rhs, tolerance, solutions, ctx)
+            }
+            Some(Kind::Sparse) => {
+                SparseCholesky::within(self.limit).solve_columns(hessian, sparse, rhs, tolerance, solutions, ctx)
+            }
+            Some(Kind::Dual) => {
+                DualCholesky::within(self.limit).solve_columns(hessian, dual, rhs, tolerance, solutions, ctx)
+            }
+            None if jacobi => {
+                Cg::preconditioned(Jacobi).solve_columns(hessian, over_diagonal, rhs, tolerance, solutions, ctx)
+            }
+            None => Cg::default().solve_columns(hessian, cg, rhs, tolerance, solutions, ctx),
+        };
+        Ok(solved?.into_iter().map(|solve| workspace.finished(solve)).collect())
+    }
+
     fn solve_one<P: AssembleHessian + ?Sized>(
         self,
         hessian: Hessian<'_, P>,

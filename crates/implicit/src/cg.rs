@@ -154,8 +154,9 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> HessianSolver<P> for Cg<M> {
             workspace.last.extend_from_slice(solution);
         }
         if self.lagged {
-            // After a failure it is made anew.
-            workspace.lag = solve.as_ref().ok().map(|solve| {
+            // After a solve that failed or did not converge it is made anew.
+            let converged = solve.as_ref().ok().filter(|solve| solve.status == LinearStatus::Converged);
+            workspace.lag = converged.map(|solve| {
                 let (m, last) = (rhs.len(), solve.iterations);
                 Lag { m, first: workspace.lag.map_or(last, |lag| lag.first), last }
             });
@@ -526,7 +527,8 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
         solve.seconds = Stages { solve: self.start.elapsed().as_secs_f64(), ..self.made.seconds };
         let definite = self.definite;
         self.abandon(ctx);
-        if !residual.is_finite() {
+        // The scaled solution may be finite where the solution overflows.
+        if !residual.is_finite() || !max_abs(solution).is_finite() {
             return Err(LinearError::NotFinite);
         }
         solve.status = match ended {

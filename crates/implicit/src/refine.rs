@@ -32,6 +32,7 @@ struct Column {
     residual: f64,
     refinements: usize,
     finite: bool,
+    overflows: bool,
     done: bool,
 }
 
@@ -41,7 +42,8 @@ impl Column {
             return Err(LinearError::NotFinite);
         }
         let length = norm(rhs);
-        let start = Self { scale: 1.0, length, residual: 1.0, refinements: 0, finite: true, done: false };
+        let start =
+            Self { scale: 1.0, length, residual: 1.0, refinements: 0, finite: true, overflows: false, done: false };
         if length == 0.0 {
             return Ok(Self { residual: 0.0, done: true, ..start });
         }
@@ -137,14 +139,19 @@ impl Refined<'_> {
                 }
             }
         }
-        for (k, column) in columns.iter().enumerate() {
+        for (k, column) in columns.iter_mut().enumerate() {
             solutions[part(k)].iter_mut().for_each(|v| *v *= column.scale);
+            // The scaled solution may be finite where the solution overflows.
+            column.overflows = !max_abs(&solutions[part(k)]).is_finite();
         }
         [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
     }
 
     fn ended(&self, column: Column, tolerance: f64) -> Result<LinearSolve, LinearError> {
         let Column { residual, refinements, finite, .. } = column;
+        if residual < 1.0 && column.overflows {
+            return Err(LinearError::NotFinite);
+        }
         // No better than v = 0: what was factorised is not the Hessian.
         if residual < 1.0 {
             let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };

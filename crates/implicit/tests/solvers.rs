@@ -4,7 +4,7 @@ use danskin_core::ctx::Ctx;
 use danskin_core::design::Design;
 use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::glm::{Glm, Wrt};
-use danskin_core::problem::loss::{Logistic, Squared, SquaredHinge};
+use danskin_core::problem::loss::{Logistic, Multinomial, Squared, SquaredHinge};
 use danskin_core::problem::quadratic::Quadratic;
 use danskin_core::problem::{AssembleHessian, Objective, Point, Problem};
 use danskin_core::solve::{Solve, Stop};
@@ -559,4 +559,78 @@ fn a_band_is_factorised_in_its_own_order() {
     // A band of 4: no fill but what its columns are joined into.
     assert!(report.factor_entries.unwrap() < 10 * m as u64, "{report:?}");
     assert!(report.residual < 1e-13 && distance(&solution, &exact) <= 1e-11 * norm(&exact), "{report:?}");
+}
+
+#[test]
+fn a_large_penalty_is_no_negative_curvature() {
+    for (n, m) in [(1, 2), (1, 7), (2, 20), (5, 60)] {
+        for (lambda, size) in [(0.1, 1e-3), (10.0, 1.0), (1000.0, 0.1), (1000.0, 1e-3)] {
+            let values = random::vector(n * m, 3).into_iter().map(|v| size * v).collect();
+            let problem = Glm::new(Design::dense(n, m, values).unwrap(), Logistic, lambda).unwrap();
+            let (z, x) = (random::vector(m, 1), random::labels(n, 2));
+            for (name, answer) in by_every_solver_at(&problem, Point::new(&z, &x), &random::vector(m, 5)) {
+                let (_, report) = answer.unwrap_or_else(|error| panic!("{name}, {n} x {m}, {lambda}: {error}"));
+                assert!(report.residual <= 1e-12, "{name}, {n} x {m}, {lambda}: {report:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_order_of_columns_does_not_decide_whether_they_are_solved() {
+    // Columns of D over four decades, a penalty of next to nothing: conjugate gradient does not get there.
+    let (n, m) = (4000, 400);
+    let mut triplets = Vec::new();
+    random::design(n, m, 6, 1).for_each_entry(|i, j, v| triplets.push((i, j, v * 10f64.powf(-(j as f64) / 100.0))));
+    let problem = Glm::new(Design::from_triplets(n, m, &triplets).unwrap(), Squared, 1e-9).unwrap();
+    let (z, x) = (vec![0.0; m], vec![0.0; n]);
+    let easy = {
+        // An eigenvector, within a few iterations.
+        let mut ctx = Ctx::new();
+        let (mut v, mut image) = (random::vector(m, 3), vec![0.0; m]);
+        for _ in 0..200 {
+            problem.hess(Point::new(&z, &x), &v, &mut image, &mut ctx);
+            let length = norm(&image);
+            v.iter_mut().zip(&image).for_each(|(v, image)| *v = image / length);
+        }
+        v
+    };
+    let (zero, hard) = (vec![0.0; m], random::vector(2 * m, 2));
+    for first in [zero, easy] {
+        for rhs in [[&first[..], &hard].concat(), [&hard[..], &first].concat()] {
+            let (mut solutions, mut ctx, mut workspace) = (vec![f64::NAN; rhs.len()], Ctx::new(), Default::default());
+            let hessian = Hessian { problem: &problem, at: Point::new(&z, &x) };
+            let auto = Auto::default();
+            let mut factored = Factored::new(&auto, hessian, &mut workspace, &mut ctx).unwrap();
+            for solve in factored.solve_columns(&rhs, 1e-10, &mut solutions, &mut ctx).unwrap() {
+                assert!(solve.residual <= 1e-8, "{solve:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_solution_that_overflows_is_an_error() {
+    for (name, answer) in by_every_solver(&diagonal(&[1e-200, 2e-200]), &[1e200, 1e200]) {
+        assert!(matches!(answer, Err(LinearError::NotFinite)), "{name}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_preconditioner_that_did_not_do_is_made_anew() {
+    let row = |i: usize| (0..200).map(|j: usize| [2.0, -1.0, 0.0][i.abs_diff(j).min(2)]).collect();
+    let slow = quadratic(&(0..200).map(row).collect::<Vec<_>>());
+    let kept = Kept::new(Cg::preconditioned(Jacobi).at_most(60).lagged());
+    assert_eq!(solve(&kept, &slow, &random::vector(200, 1)).unwrap().1.status, LinearStatus::IterationCap);
+    let quick = diagonal(&(0..200).map(|k| 10f64.powf(f64::from(k) / 20.0)).collect::<Vec<_>>());
+    assert_eq!(solve(&kept, &quick, &random::vector(200, 1)).unwrap().1.iterations, 1);
+}
+
+#[test]
+fn several_predictions_and_no_columns() {
+    let problem = Glm::new(Design::from_triplets(5, 0, &[]).unwrap(), Multinomial::new(3).unwrap(), 0.1).unwrap();
+    let x = vec![0.0; 15];
+    for (name, answer) in by_every_solver_at(&problem, Point::new(&[], &x), &[]) {
+        assert_eq!(answer.unwrap().0, [], "{name}");
+    }
 }

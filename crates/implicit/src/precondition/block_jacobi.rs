@@ -56,7 +56,8 @@ impl<P: AssembleHessian + ?Sized> Preconditioner<P> for BlockJacobi {
     ) -> Result<Made, LinearError> {
         let start = Instant::now();
         let m = problem.latent_len();
-        workspace.size = self.size.next_multiple_of(problem.unit()).min(m.next_multiple_of(problem.unit()).max(1));
+        let unit = problem.unit();
+        workspace.size = self.size.next_multiple_of(unit).min(m.next_multiple_of(unit).max(unit));
         let entries = blocks_len(m, workspace.size);
         let mut numbers = Vec::new();
         numbers.try_reserve_exact(entries).map_err(|_| LinearError::OutOfMemory { bytes: bytes_of(entries) })?;

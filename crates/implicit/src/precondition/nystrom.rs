@@ -120,7 +120,7 @@ impl<P: Problem + ?Sized> Preconditioner<P> for Nystrom {
             }
             form += sketching.elapsed().as_secs_f64();
             rank += more;
-            let smallest = workspace.approximate(&omega, &sketch, rank)?;
+            let smallest = workspace.approximate(&omega, &sketch, rank, mu)?;
             workspace.rho = mu + smallest;
             let remaining = ITERATIONS_PER_ROOT * (workspace.rho / mu).sqrt();
             if remaining.is_nan() || remaining < 4.0 * rank as f64 {
@@ -151,7 +151,9 @@ impl<P: Problem + ?Sized> Preconditioner<P> for Nystrom {
 
 impl NystromWorkspace {
     /// B from Omega and the sketch A Omega, both m x `rank`; returns the smallest eigenvalue of B^T B.
-    fn approximate(&mut self, omega: &[f64], sketch: &[f64], rank: usize) -> Result<f64, LinearError> {
+    ///
+    /// A is L_zz - `mu`, so that the sketch carries the rounding of both.
+    fn approximate(&mut self, omega: &[f64], sketch: &[f64], rank: usize, mu: f64) -> Result<f64, LinearError> {
         let m = self.m;
         let size = norm(sketch);
         if !size.is_finite() {
@@ -163,7 +165,7 @@ impl NystromWorkspace {
             return Ok(0.0);
         }
         // A + shift, so that Omega^T (A + shift) Omega is positive definite in spite of rounding: raised where it is not yet.
-        let mut shift = f64::EPSILON * (m as f64).sqrt() * size / norm(omega) + f64::MIN_POSITIVE;
+        let mut shift = f64::EPSILON * (m as f64).sqrt() * (size / norm(omega) + mu) + f64::MIN_POSITIVE;
         let lower = loop {
             self.b.clear();
             self.b.extend(sketch.iter().zip(omega).map(|(image, omega)| image + shift * omega));
@@ -173,14 +175,15 @@ impl NystromWorkspace {
             }
             let spectrum = Spectrum::of(&gram, rank).ok_or(LinearError::NotFinite)?;
             let [smallest, largest] = spectrum.extremes;
-            if smallest < -(m as f64) * f64::EPSILON * largest.abs() {
+            // Where mu > 0 is known, it is of rounding.
+            if mu <= 0.0 && smallest < -(m as f64) * f64::EPSILON * largest.abs() {
                 let mut direction = vec![0.0; m];
                 for (y, omega) in spectrum.lowest.iter().zip(omega.chunks_exact(m)) {
                     axpy(*y, omega, &mut direction);
                 }
                 return Err(LinearError::NegativeCurvature { curvature: smallest / dot(&direction, &direction) });
             }
-            if shift.is_nan() || shift >= size {
+            if shift.is_nan() || shift >= size + mu {
                 return Err(LinearError::Preconditioner { preconditioner: "nystrom" });
             }
             shift *= 10.0;
