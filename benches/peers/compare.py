@@ -263,19 +263,24 @@ def measure(session: Session, problems: list[Instance]) -> list[Comparison]:
     return comparisons
 
 
+def ended(main: Callable[[], int]) -> int:
+    """The exit code of a driver, what it refuses in one line."""
+    try:
+        return main()
+    except (Refused, Failed) as reason:
+        say(f"error: {reason}")
+        return 2
+    except OverTime:
+        say("error: over the time limit before anything could be compared")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
     if sys.version_info < (3, 11) or sys.platform != "linux":
         say(
             "error: Python 3.11 or later is needed, as the pinned NumPy does, and Linux, which tells a process's memory"
         )
         sys.exit(2)
-    try:
-        sys.exit(main())
-    except (Refused, Failed) as reason:
-        say(f"error: {reason}")
-        sys.exit(2)
-    except OverTime:
-        say("error: over the time limit before anything could be compared")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(ended(main))

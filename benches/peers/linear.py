@@ -16,10 +16,9 @@ from pathlib import Path
 
 import environment
 import instances
-from compare import Parser, count, say
+from compare import Parser, count, ended, say
 from environment import HERE, WORK
 from instances import Instance
-from processes import Failed, OverTime, Refused
 from programs import Runner
 
 STEPS, TOLERANCE, AGREE = 10, "1e-10", 1e-7
@@ -124,13 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Refused, Failed) as reason:
-        say(f"error: {reason}")
-        sys.exit(2)
-    except OverTime:
-        say("error: over the time limit of 600 s")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(ended(main))

@@ -49,7 +49,7 @@ pub struct LinearSolve {
     /// `‖b - L_zz v‖ / ‖b‖`, computed from the returned v; 0 where b = 0.
     pub residual: f64,
     /// Whether the Hessian is known to be positive definite, by its factorisation or by strong convexity. Where it is
-    /// not, the solution may be one of many: the one of least norm, if the method started at 0.
+    /// not, the solution may be one of many: the one of least norm by conjugate gradient without a preconditioner from 0.
     pub positive_definite: bool,
     /// The preconditioner used, if any.
     pub preconditioner: Option<&'static str>,
@@ -170,9 +170,13 @@ pub enum LinearError {
         reciprocal_condition: f64,
     },
     /// The Hessian has a negative eigenvalue.
-    #[error("the Hessian has negative curvature: v^T L_zz v / v^T v = {curvature:e} for some v")]
+    #[error(
+        "the Hessian (scaled to unit diagonal where it is factorised) has negative curvature: \
+         v^T L_zz v / v^T v is at most {curvature:e} for some v"
+    )]
     NegativeCurvature {
-        /// The curvature met.
+        /// The curvature met, or what it is at most: a factorisation that breaks down tells no more, of the matrix scaled to unit
+        /// diagonal.
         curvature: f64,
     },
     /// The Hessian, the right-hand side or the solution holds NaN or infinity.

@@ -376,7 +376,9 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
             Wants::Nothing(ended) => return Some(ended),
             Wants::Direction => {}
         }
-        let residual = norm(&self.r);
+        // Without a preconditioner r^T r is at hand.
+        let at_hand = self.q.is_empty() && self.squared.is_normal();
+        let residual = if at_hand { self.squared.sqrt() } else { norm(&self.r) };
         let ended = if residual.is_nan() || residual <= self.floor {
             Ended::With(LinearStatus::Converged)
         } else if self.squared.is_nan() || self.squared <= 0.0 {

@@ -11,7 +11,6 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
 
-use crate::refine::Refined;
 use crate::spd::{Spd, Storage, cut};
 
 /// Cholesky factorisation of the assembled m x m Hessian.
@@ -174,21 +173,6 @@ pub struct DenseWorkspace {
     seconds: Stages,
 }
 
-impl DenseWorkspace {
-    /// Calls `solve` with the factor.
-    fn refined<T>(&mut self, solve: impl FnOnce(&mut Refined<'_>) -> T) -> T {
-        let (singular, spd) = (self.spd.singular(), &mut self.spd);
-        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
-        solve(&mut Refined { method: "dense", inverse: &mut inverse, singular })
-    }
-
-    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
-        solve.condition = Some(self.spd.condition());
-        solve.factor_entries = Some(self.spd.factor_entries());
-        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
-    }
-}
-
 impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
     type Workspace = DenseWorkspace;
 
@@ -226,8 +210,9 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         let start = Instant::now();
-        let mut solve = workspace.refined(|refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
-        workspace.describe(&mut solve, start);
+        let mut solve =
+            workspace.spd.refined("dense", |refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
+        workspace.spd.describe(&mut solve, workspace.seconds, start);
         Ok(solve)
     }
 
@@ -241,9 +226,10 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DenseCholesky {
         ctx: &mut Ctx,
     ) -> Result<Vec<LinearSolve>, LinearError> {
         let start = Instant::now();
-        let mut solves =
-            workspace.refined(|refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
-        solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
+        let mut solves = workspace
+            .spd
+            .refined("dense", |refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
+        solves.iter_mut().for_each(|solve| workspace.spd.describe(solve, workspace.seconds, start));
         Ok(solves)
     }
 }

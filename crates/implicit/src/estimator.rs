@@ -15,8 +15,8 @@ use danskin_core::solver::Solver;
 ///
 /// An L known to have no minimum ([`Problem::falls_for_ever`]) is an error, as is a Hessian known to be singular
 /// ([`Problem::hessian_rank_bound`]): z* does not exist, or need not be unique. Where the Hessian is neither known to be
-/// singular nor known to be positive definite, an iterative solver may have returned the solution of least norm, and
-/// [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
+/// singular nor known to be positive definite, conjugate gradient may have returned the solution of least norm (over a
+/// preconditioner, another one), and [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Implicit<H> {
     hessian: H,

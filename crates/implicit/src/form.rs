@@ -39,6 +39,14 @@ impl SparseForm {
         }
     }
 
+    /// The same, and what assembling takes besides.
+    pub(crate) fn bytes_assembling(&self) -> u64 {
+        match self {
+            Self::Gram(gram) => gram.bytes() + gram.scratch_bytes(),
+            Self::Unknown | Self::Own(_) => 0,
+        }
+    }
+
     /// Sees to it that the pattern is that of `hessian`; whether it changed.
     ///
     /// # Errors
@@ -70,7 +78,13 @@ impl SparseForm {
         let entries = limit / BYTES_PER_ENTRY;
         let needed = BYTES_PER_ENTRY.saturating_mul(entries + 1);
         let gram = matrix.gram_pattern(entries as usize).ok_or(LinearError::TooLarge { needed, limit })?;
-        *self = Self::Gram(Box::new(gram));
+        let values = BYTES_PER_ENTRY * gram.lower().entries() as u64;
+        let made = Self::Gram(Box::new(gram));
+        let needed = values + made.bytes_assembling();
+        if needed > limit {
+            return Err(LinearError::TooLarge { needed, limit });
+        }
+        *self = made;
         Ok(true)
     }
 

@@ -22,7 +22,6 @@ use faer::{Conj, MatMut, Par, Side};
 
 use crate::columns::TOGETHER;
 use crate::form::{BYTES_PER_ENTRY, SparseForm};
-use crate::refine::Refined;
 use crate::spd::{Spd, Storage, cut};
 
 /// Fill, over the entries of a matrix, up to which it is factorised in its own order: to look for a better one takes longer.
@@ -50,7 +49,8 @@ impl Default for SparseCholesky {
 }
 
 impl SparseCholesky {
-    /// With at most `bytes` for the Hessian, its factor and what making them takes.
+    /// With at most `bytes` for the Hessian, its factor and what assembling and factorising take; analysing the pattern takes more for a
+    /// while, of the order of D.
     #[must_use]
     pub fn within(bytes: u64) -> Self {
         Self { limit: bytes }
@@ -119,14 +119,14 @@ impl SparseTriangle {
             let symbolic = factorize_symbolic_cholesky(symbolic_of(&pattern), Side::Lower, ordering, parameters)
                 .map_err(out_of_memory)?;
             let factor = symbolic.len_val();
-            if needed(factor) > limit {
-                return Err(LinearError::TooLarge { needed: needed(factor), limit });
-            }
             let scratch = StackReq::any_of(&[
                 symbolic.factorize_numeric_llt_scratch::<f64>(cut(factor / pattern.len()), Default::default()),
                 symbolic.solve_in_place_scratch::<f64>(TOGETHER, Par::Seq),
             ]);
-            let bytes = needed(factor);
+            let bytes = needed(factor).saturating_add(scratch.size_bytes() as u64);
+            if bytes > limit {
+                return Err(LinearError::TooLarge { needed: bytes, limit });
+            }
             self.memory = Some(MemBuffer::try_new(scratch).map_err(|_| LinearError::OutOfMemory { bytes })?);
             self.factor.try_reserve_exact(factor).map_err(|_| LinearError::OutOfMemory { bytes })?;
             self.factor.resize(factor, 0.0);
@@ -204,26 +204,13 @@ pub struct SparseWorkspace {
 }
 
 impl SparseWorkspace {
-    /// Calls `solve` with the factor.
-    fn refined<T>(&mut self, solve: impl FnOnce(&mut Refined<'_>) -> T) -> T {
-        let (singular, spd) = (self.spd.singular(), &mut self.spd);
-        let mut inverse = |v: &mut [f64], _: &mut Ctx| spd.apply_inverse(v);
-        solve(&mut Refined { method: "sparse", inverse: &mut inverse, singular })
-    }
-
-    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
-        solve.condition = Some(self.spd.condition());
-        solve.factor_entries = Some(self.spd.factor_entries());
-        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
-    }
-
     /// Analyses the pattern, if it changed.
     fn analyse<P: AssembleHessian + ?Sized>(&mut self, hessian: Hessian<'_, P>, limit: u64) -> Result<(), LinearError> {
         if !self.form.update(hessian, "sparse", limit)? {
             return Ok(());
         }
         let pattern = self.form.pattern().cloned().unwrap_or_default();
-        let analysed = self.spd.matrix.analyse(pattern, limit.saturating_sub(self.form.bytes()));
+        let analysed = self.spd.matrix.analyse(pattern, limit.saturating_sub(self.form.bytes_assembling()));
         if analysed.is_err() {
             self.form = SparseForm::Unknown;
         }
@@ -278,8 +265,9 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for SparseCholesky {
         ctx: &mut Ctx,
     ) -> Result<LinearSolve, LinearError> {
         let start = Instant::now();
-        let mut solve = workspace.refined(|refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
-        workspace.describe(&mut solve, start);
+        let mut solve =
+            workspace.spd.refined("sparse", |refined| refined.solve(hessian, (rhs, tolerance), solution, ctx))?;
+        workspace.spd.describe(&mut solve, workspace.seconds, start);
         Ok(solve)
     }
 
@@ -293,9 +281,10 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for SparseCholesky {
         ctx: &mut Ctx,
     ) -> Result<Vec<LinearSolve>, LinearError> {
         let start = Instant::now();
-        let mut solves =
-            workspace.refined(|refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
-        solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
+        let mut solves = workspace
+            .spd
+            .refined("sparse", |refined| refined.solve_columns(hessian, (rhs, tolerance), solutions, ctx))?;
+        solves.iter_mut().for_each(|solve| workspace.spd.describe(solve, workspace.seconds, start));
         Ok(solves)
     }
 }

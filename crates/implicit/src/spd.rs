@@ -1,9 +1,13 @@
 //! A symmetric positive definite matrix, scaled to unit diagonal and factorised: what every direct method shares.
 
+use std::time::Instant;
+
 use danskin_core::ctx::{Ctx, Phase};
-use danskin_core::linear::LinearError;
+use danskin_core::linear::{LinearError, LinearSolve, Stages};
 use danskin_core::vector::{dot, norm};
 use faer::Par;
+
+use crate::refine::Refined;
 
 /// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a matrix that is
 /// singular to working precision has a wide one.
@@ -165,6 +169,20 @@ impl<F: Storage> Spd<F> {
     /// Numbers in the factor.
     pub(crate) fn factor_entries(&self) -> u64 {
         self.matrix.factor_entries()
+    }
+
+    /// Calls `solve` with the factor, as the inverse of `method`.
+    pub(crate) fn refined<T>(&mut self, method: &'static str, solve: impl FnOnce(&mut Refined<'_>) -> T) -> T {
+        let singular = self.singular();
+        let mut inverse = |v: &mut [f64], _: &mut Ctx| self.apply_inverse(v);
+        solve(&mut Refined { method, inverse: &mut inverse, singular })
+    }
+
+    /// Writes down what a solve since `start` stood on, which took `seconds` to make.
+    pub(crate) fn describe(&self, solve: &mut LinearSolve, seconds: Stages, start: Instant) {
+        solve.condition = Some(self.condition());
+        solve.factor_entries = Some(self.factor_entries());
+        solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..seconds };
     }
 
     /// `v <- A^{-1} v`, for one vector or several one after another.

@@ -634,3 +634,33 @@ fn several_predictions_and_no_columns() {
         assert_eq!(answer.unwrap().0, [], "{name}");
     }
 }
+
+#[test]
+fn a_limit_holds_for_all_that_a_sparse_factorisation_takes() {
+    let m = 20_000;
+    let triplets: Vec<_> = (0..1000).map(|i| (i, i, 1.0)).collect();
+    let problem = Glm::new(Design::from_triplets(1000, m, &triplets).unwrap(), Squared, 1.0).unwrap();
+    let (z, x, rhs) = (vec![0.0; m], vec![0.0; 1000], vec![1.0; m]);
+    let attempt = |limit: u64| {
+        let (mut ctx, mut v, mut workspace) = (Ctx::new(), vec![0.0; m], Default::default());
+        let method = SparseCholesky::within(limit);
+        let mark = ctx.mark();
+        let hessian = Hessian { problem: &problem, at: Point::new(&z, &x) };
+        let solved = Factored::new(&method, hessian, &mut workspace, &mut ctx)
+            .and_then(|mut factored| factored.solve(&rhs, 1e-12, &mut v, &mut ctx));
+        (solved, ctx.since(mark).peak_bytes)
+    };
+    let refused = attempt(120 * m as u64).0.unwrap_err();
+    assert!(matches!(refused, LinearError::TooLarge { .. }), "{refused}");
+    let LinearError::TooLarge { needed, .. } = refused else { return };
+    let mut limit = needed;
+    let (solved, peak) = loop {
+        match attempt(limit) {
+            (Err(LinearError::TooLarge { needed, .. }), _) => limit = limit.max(needed) + m as u64,
+            found => break found,
+        }
+    };
+    solved.unwrap();
+    // What the solve itself takes, some vectors of length m, is not of the factorisation.
+    assert!(peak <= limit + 10 * 8 * m as u64, "{peak} bytes within {limit}");
+}

@@ -13,7 +13,7 @@ use super::fingerprint::Fingerprint;
 use super::kernel::{Index, Values};
 use super::matrix::Matrix;
 use super::storage::{Rows, SparseRows, Storage, with_compressed, with_indices};
-use crate::ctx::{Ctx, Phase};
+use crate::ctx::{Ctx, Phase, bytes_of};
 use crate::simd::{Loop, widest};
 use crate::symmetric::SymmetricPattern;
 
@@ -50,6 +50,12 @@ impl GramPattern {
     pub fn bytes(&self) -> u64 {
         let pointers = self.pointers.len() * size_of::<usize>() + size_of_val(self.lower.pointers());
         (pointers + self.entries.len() * size_of::<(u32, u32)>() + size_of_val(self.lower.rows())) as u64
+    }
+
+    /// Bytes that [`Matrix::sparse_gram`] takes while it sums.
+    #[must_use]
+    pub fn scratch_bytes(&self) -> u64 {
+        bytes_of(self.cuts.len().saturating_sub(1) * GROUP * self.lower.len())
     }
 
     /// Whether it is that of `matrix`.
@@ -179,8 +185,7 @@ impl Matrix<'_> {
                             }
                             out[0] += diagonal[column];
                         }
-                        // Above the diagonal nothing was taken.
-                        sums[columns].fill([0.0; GROUP]);
+                        // What is left above the diagonal is in rows that no later group reads.
                     }
                 });
             }

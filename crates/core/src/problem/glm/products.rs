@@ -256,14 +256,16 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
         self.with_predictions(at, ctx, |u, ctx| {
             let link = |block: Block<'_>| {
                 let width = row.width();
-                // One column of the tangents of a row, and its image.
-                let (mut du, mut image) = (vec![0.0; width], vec![0.0; width]);
+                // One column of the tangents of a row, and its image; one prediction a row has no use for them.
+                let wide = if width == 1 { 0 } else { width };
+                let (mut du, mut image) = (vec![0.0; wide], vec![0.0; wide]);
                 for k in 0..block.rows {
                     let (i, part) = (block.first + k, k * width * columns..(k + 1) * width * columns);
                     let (dots, out) = (&block.dots[0][part.clone()], &mut block.weights[part]);
                     if width == 1 {
-                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &[1.0], &[], row.weight(i), &mut image);
-                        out.iter_mut().zip(dots).for_each(|(out, dot)| *out = image[0] * dot);
+                        let mut curvature = [0.0];
+                        row.loss.grad_u_tangent(row.of(u, i), row.y(i), &[1.0], &[], row.weight(i), &mut curvature);
+                        out.iter_mut().zip(dots).for_each(|(out, dot)| *out = curvature[0] * dot);
                         continue;
                     }
                     for c in 0..columns {
