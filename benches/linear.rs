@@ -43,8 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             of_design(name, set.design, set.labels.as_deref(), condition);
         }
         of_design("zipf", Recipe::new(Zipf, 100_000, 20_000).per_row(50).prepare()?.dataset()?.design, None, condition);
-        let banded = Recipe::new(Banded { width: Some(60) }, 100_000, 20_000).per_row(50);
-        of_design("banded", banded.prepare()?.dataset()?.design, None, condition);
+        for (name, n, m) in [("banded", 100_000, 20_000), ("wide band", 20_000, 100_000)] {
+            let banded = Recipe::new(Banded { width: Some(60) }, n, m).per_row(50);
+            of_design(name, banded.prepare()?.dataset()?.design, None, condition);
+        }
     }
     for file in files {
         let set = danskin_data::read(Path::new(&file), &ReadOptions::default())?;

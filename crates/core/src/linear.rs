@@ -170,13 +170,9 @@ pub enum LinearError {
         reciprocal_condition: f64,
     },
     /// The Hessian has a negative eigenvalue.
-    #[error(
-        "the Hessian (scaled to unit diagonal where it is factorised) has negative curvature: \
-         v^T L_zz v / v^T v is at most {curvature:e} for some v"
-    )]
+    #[error("the Hessian has negative curvature: v^T L_zz v / v^T v is at most {curvature:e} for some v")]
     NegativeCurvature {
-        /// The curvature met, or what it is at most: a factorisation that breaks down tells no more, of the matrix scaled to unit
-        /// diagonal.
+        /// The curvature met, or where none was what it is at most.
         curvature: f64,
     },
     /// The Hessian, the right-hand side or the solution holds NaN or infinity.

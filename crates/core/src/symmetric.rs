@@ -1,6 +1,8 @@
-//! Sparse symmetric matrices, by their lower triangle.
+//! Sparse symmetric matrices, by their lower triangle, and the largest eigenvalue of any.
 
 use thiserror::Error;
+
+pub use crate::design::spectrum::largest_eigenvalue;
 
 /// Why arrays are no pattern of a symmetric matrix.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use danskin_core::ctx::Ctx;
+use danskin_core::design::Matrix;
 use danskin_core::linear::{
     Attempt, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus, Outcome, Stages, Tried,
 };
@@ -17,6 +18,7 @@ use danskin_core::vector::max_abs;
 use crate::cg::{Cg, CgWorkspace, Ended, Progress, Run};
 use crate::dense::{DenseCholesky, DenseWorkspace};
 use crate::dual::{DualCholesky, DualWorkspace};
+use crate::form::is_sparse;
 use crate::precondition::Jacobi;
 use crate::sparse::{SparseCholesky, SparseWorkspace};
 
@@ -46,8 +48,8 @@ const GROWTH: f64 = 1.9;
 const OF_USE: f64 = 1e-8;
 /// What conjugate gradient over the diagonal is called among the methods that were tried.
 const OVER_DIAGONAL: &str = "cg over jacobi";
-/// Share of the lower triangle from which a Hessian is not taken for sparse.
-const SPARSE_SHARE: f64 = 0.25;
+/// Rows for each column up to which D D^T is looked at for being sparse.
+const ROWS_PER_COLUMN: f64 = 2.0;
 /// Latent variables up to which a Hessian that may be singular is factorised whatever that takes: only a factorisation
 /// can tell. For so many columns it takes seconds, and assembling the passes that `Work` predicts.
 const TELL_UP_TO: usize = 2000;
@@ -99,6 +101,35 @@ struct Direct {
     products: f64,
 }
 
+/// Multiplications of a dense factorisation.
+fn cube(n: usize) -> f64 {
+    (n as f64).powi(3) / 6.0
+}
+
+/// How the dual would be factorised.
+#[derive(Clone, Copy, Debug)]
+struct Dual {
+    sparse: bool,
+    /// The work of its two factors, infinite where they do not fit.
+    factors: f64,
+}
+
+impl Dual {
+    fn of(matrix: Matrix<'_>, limit: u64) -> Self {
+        let (n, method) = (matrix.rows(), DualCholesky::within(limit));
+        // To count the entries of D D^T takes a pass.
+        if !matrix.is_dense() && n as f64 <= ROWS_PER_COLUMN * matrix.columns() as f64 {
+            let entries = matrix.transposed_gram_entries();
+            if is_sparse(entries, n) && method.may_fit(entries) {
+                // As for the sparse Hessian.
+                return Self { sparse: true, factors: 2.0 * IN_SPARSE_FACTOR * entries * entries / n as f64 };
+            }
+        }
+        let factors = if method.fits(n) { 2.0 * IN_DENSE_FACTOR * cube(n) } else { f64::INFINITY };
+        Self { sparse: false, factors }
+    }
+}
+
 /// The factorisations that fit, cheapest first.
 #[derive(Clone, Copy, Debug, Default)]
 struct Directs([Option<Direct>; 3]);
@@ -111,7 +142,6 @@ impl Directs {
         let almost_full = problem.as_gram().is_some_and(|gram| gram.matrix(at.x).is_almost_full());
         let in_assembly = IN_ASSEMBLY[usize::from(almost_full)];
         let direct = |kind, work: f64| Some(Direct { kind, products: work / unit });
-        let cube = |n: usize| (n as f64).powi(3) / 6.0;
         let mut directs = [None; 3];
         if DenseCholesky::within(limit).fits(m) {
             directs[0] = direct(Kind::Dense, in_assembly * assembly + IN_DENSE_FACTOR * cube(m));
@@ -123,15 +153,13 @@ impl Directs {
         if let Some(gram) = problem.as_gram()
             && problem.strong_convexity(at.x) > 0.0
         {
-            let matrix = gram.matrix(at.x);
-            let n = matrix.rows();
-            let factors = 2.0 * IN_DENSE_FACTOR * cube(n);
-            if DualCholesky::within(limit).fits(n) && factors < least(&directs) {
-                let assembly = matrix.transposed_gram_multiplications();
-                directs[1] = direct(Kind::Dual, in_assembly * assembly + factors);
+            let dual = Dual::of(gram.matrix(at.x), limit);
+            if dual.factors < least(&directs) {
+                let assembly = gram.matrix(at.x).transposed_gram_multiplications();
+                let in_assembly = if dual.sparse { (1.0 + ANALYSIS) * IN_SPARSE_ASSEMBLY } else { in_assembly };
+                directs[1] = direct(Kind::Dual, in_assembly * assembly + dual.factors);
             }
         }
-        let triangle = 0.5 * m as f64 * (m as f64 + 1.0);
         let sparse = match (problem.as_sparse(), problem.as_gram()) {
             (Some(sparse), _) => Some((sparse.pattern().entries() as f64, ANALYSIS)),
             (None, Some(gram))
@@ -144,7 +172,7 @@ impl Directs {
         };
         if let Some((entries, assemblies)) = sparse
             && SparseCholesky::within(limit).may_fit(entries)
-            && entries < SPARSE_SHARE * triangle
+            && is_sparse(entries, m)
         {
             // Its factor has at least its entries; how many more, only its analysis can tell.
             let factor = IN_SPARSE_FACTOR * entries * entries / m as f64;

@@ -9,7 +9,8 @@ use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, Lin
 use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, dot, max_abs, norm};
 
-use crate::columns::TOGETHER;
+use crate::columns::{TOGETHER, is_exact, power_of_two};
+use crate::curvature::or_indefinite;
 use crate::precondition::{Identity, Made, Preconditioner};
 use crate::ritz::Ritz;
 
@@ -256,14 +257,14 @@ enum Wants {
     Nothing(Ended),
 }
 
-/// Iterations for one system L_zz v = b with the entries of b at most 1. It asks for products one at a time, so that several runs can
+/// Iterations for one system L_zz v = b with the entries of b at most 2. It asks for products one at a time, so that several runs can
 /// share a pass over D.
 pub(crate) struct Run<'a, P: ?Sized, M> {
     hessian: Hessian<'a, P>,
     preconditioner: &'a M,
     made: Made,
     start: Instant,
-    /// The right-hand side is `scale b`, so that no square under- or overflows.
+    /// The right-hand side is `scale b`.
     scale: f64,
     b: Vec<f64>,
     length: f64,
@@ -308,7 +309,7 @@ impl<M> Cg<M> {
         if !largest.is_finite() {
             return Err(LinearError::NotFinite);
         }
-        let (m, scale) = (rhs.len(), if largest > 0.0 { largest } else { 1.0 });
+        let (m, scale) = (rhs.len(), power_of_two(largest));
         let mut b = ctx.take(m);
         b.iter_mut().zip(rhs).for_each(|(b, rhs)| *b = rhs / scale);
         let length = norm(&b);
@@ -516,40 +517,57 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
     /// # Errors
     ///
     /// [`LinearError`] where it is of no use.
-    pub(crate) fn end(self, ended: Ended, solution: &mut [f64], ctx: &mut Ctx) -> Result<LinearSolve, LinearError> {
-        // The right-hand side 0 has the solution 0.
-        let residual = if self.length > 0.0 { norm(&self.r) / self.length } else { 0.0 };
-        let (name, m) = (self.preconditioner.name(), self.b.len());
-        solution.iter_mut().zip(&self.v).for_each(|(out, v)| *out = v * self.scale);
-        let mut solve = LinearSolve::new("cg", LinearStatus::Converged, self.iterations, residual, self.definite);
-        solve.preconditioner = name;
+    pub(crate) fn end(mut self, ended: Ended, solution: &mut [f64], ctx: &mut Ctx) -> Result<LinearSolve, LinearError> {
+        solution.copy_from_slice(&self.v);
+        let status = self.status(ended, solution, ctx);
+        let mut solve = LinearSolve::new("cg", LinearStatus::Stalled, self.iterations, self.residual(), self.definite);
+        solve.preconditioner = self.preconditioner.name();
         solve.condition = self.ritz.condition();
         solve.factor_entries = self.made.factor_entries;
         solve.shift = self.made.shift;
         solve.seconds = Stages { solve: self.start.elapsed().as_secs_f64(), ..self.made.seconds };
-        let definite = self.definite;
         self.abandon(ctx);
+        solve.status = status?;
+        Ok(solve)
+    }
+
+    /// The relative residual; 0 for the right-hand side 0, which has the solution 0.
+    fn residual(&self) -> f64 {
+        if self.length > 0.0 { norm(&self.r) / self.length } else { 0.0 }
+    }
+
+    /// What to call the `solution`, which is scaled back.
+    fn status(&mut self, ended: Ended, solution: &mut [f64], ctx: &mut Ctx) -> Result<LinearStatus, LinearError> {
+        let mut ended = ended;
+        if !is_exact(solution, self.scale, &mut self.v) {
+            self.hessian.residual(&self.b, &self.v, &mut self.r, ctx);
+            if self.residual() > self.tolerance && matches!(ended, Ended::With(LinearStatus::Converged)) {
+                ended = Ended::With(LinearStatus::Stalled);
+            }
+        }
+        let residual = self.residual();
         // The scaled solution may be finite where the solution overflows.
         if !residual.is_finite() || !max_abs(solution).is_finite() {
             return Err(LinearError::NotFinite);
         }
-        solve.status = match ended {
-            Ended::With(status) => status,
-            Ended::Paused(_) => LinearStatus::Interrupted,
-            Ended::Preconditioner => {
-                return Err(LinearError::Preconditioner { preconditioner: name.unwrap_or("none") });
-            }
-            Ended::Breakdown { .. } if definite || residual <= SOLVED => LinearStatus::Stalled,
+        let name = self.preconditioner.name();
+        match ended {
+            Ended::With(status) => Ok(status),
+            Ended::Paused(_) => Ok(LinearStatus::Interrupted),
+            Ended::Preconditioner => Err(LinearError::Preconditioner { preconditioner: name.unwrap_or("none") }),
+            Ended::Breakdown { .. } if self.definite || residual <= SOLVED => Ok(LinearStatus::Stalled),
+            Ended::Breakdown { curvature, .. } if !curvature.is_finite() => Err(LinearError::NotFinite),
             Ended::Breakdown { relative, curvature } => {
-                let noise = if name.is_some() { CLEAR } else { no_curvature(m) };
-                return Err(if relative < -noise {
+                let noise = if name.is_some() { CLEAR } else { no_curvature(self.b.len()) };
+                let met = if relative < -noise {
                     LinearError::NegativeCurvature { curvature }
                 } else {
                     LinearError::Singular { reciprocal_condition: relative.max(0.0) }
-                });
+                };
+                let hessian = self.hessian;
+                Err(or_indefinite(met, &self.p, &|v, out, ctx| hessian.apply(v, out, ctx), ctx))
             }
-        };
-        Ok(solve)
+        }
     }
 
     /// Gives its memory back.

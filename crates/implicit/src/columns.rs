@@ -26,3 +26,19 @@ pub(crate) fn multiply<P: Problem + ?Sized>(hessian: Hessian<'_, P>, v: &[f64], 
     ctx.give(image);
     ctx.give(interleaved);
 }
+
+/// The power of two by which a vector is divided to be of a size of about 1, so that neither a product nor a residual under- or
+/// overflows, and nothing is rounded.
+pub(crate) fn power_of_two(size: f64) -> f64 {
+    if size > 0.0 { 2.0_f64.powi(size.log2().floor().clamp(-1000.0, 1000.0) as i32) } else { 1.0 }
+}
+
+/// `v *= scale`; `false` where that rounds, the numbers being so small: `unit`, which was v, is then what v stands for.
+pub(crate) fn is_exact(v: &mut [f64], scale: f64, unit: &mut [f64]) -> bool {
+    v.iter_mut().for_each(|v| *v *= scale);
+    if v.iter().zip(&*unit).all(|(v, unit)| v / scale == *unit || v.is_infinite()) {
+        return true;
+    }
+    unit.iter_mut().zip(v).for_each(|(unit, v)| *unit = *v / scale);
+    false
+}

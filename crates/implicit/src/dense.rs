@@ -103,6 +103,11 @@ impl DenseTriangle {
         Ok(())
     }
 
+    /// m.
+    pub(crate) fn len(&self) -> usize {
+        self.m
+    }
+
     /// The entries, to be written.
     pub(crate) fn entries_mut(&mut self) -> &mut [f64] {
         &mut self.entries

@@ -1,7 +1,7 @@
 //! A sparse Hessian written down: its pattern, known or from that of D, and its values.
 
 use danskin_core::ctx::Ctx;
-use danskin_core::design::GramPattern;
+use danskin_core::design::{GramPattern, Matrix};
 use danskin_core::linear::{Hessian, LinearError};
 use danskin_core::problem::AssembleHessian;
 use danskin_core::symmetric::SymmetricPattern;
@@ -9,6 +9,27 @@ use danskin_core::symmetric::SymmetricPattern;
 /// Bytes that an entry of the lower triangle takes until it is factorised: its value and row, both again in the order of
 /// elimination, and one number of the factor at least.
 pub(crate) const BYTES_PER_ENTRY: u64 = 32;
+
+/// Share of the lower triangle from which a matrix is not taken for sparse.
+const SPARSE_SHARE: f64 = 0.25;
+
+/// Whether the lower triangle of an m x m matrix with so many entries is sparse.
+pub(crate) fn is_sparse(entries: f64, m: usize) -> bool {
+    entries < SPARSE_SHARE * 0.5 * m as f64 * (m as f64 + 1.0)
+}
+
+/// The pattern of D^T S D, of which the lower triangle and what assembling and factorising it takes fit in `limit` bytes.
+///
+/// # Errors
+///
+/// [`LinearError::TooLarge`].
+pub(crate) fn gram_pattern(matrix: Matrix<'_>, limit: u64) -> Result<GramPattern, LinearError> {
+    let entries = limit / BYTES_PER_ENTRY;
+    let needed = BYTES_PER_ENTRY.saturating_mul(entries + 1);
+    let gram = matrix.gram_pattern(entries as usize).ok_or(LinearError::TooLarge { needed, limit })?;
+    let needed = BYTES_PER_ENTRY * gram.lower().entries() as u64 + gram.bytes() + gram.scratch_bytes();
+    if needed > limit { Err(LinearError::TooLarge { needed, limit }) } else { Ok(gram) }
+}
 
 /// The pattern of a sparse Hessian, kept as long as it is that of the problem at hand.
 #[derive(Debug, Default)]
@@ -75,16 +96,7 @@ impl SparseForm {
             return Ok(false);
         }
         *self = Self::Unknown;
-        let entries = limit / BYTES_PER_ENTRY;
-        let needed = BYTES_PER_ENTRY.saturating_mul(entries + 1);
-        let gram = matrix.gram_pattern(entries as usize).ok_or(LinearError::TooLarge { needed, limit })?;
-        let values = BYTES_PER_ENTRY * gram.lower().entries() as u64;
-        let made = Self::Gram(Box::new(gram));
-        let needed = values + made.bytes_assembling();
-        if needed > limit {
-            return Err(LinearError::TooLarge { needed, limit });
-        }
-        *self = made;
+        *self = Self::Gram(Box::new(gram_pattern(matrix, limit)?));
         Ok(true)
     }
 

@@ -12,6 +12,7 @@
 mod auto;
 mod cg;
 mod columns;
+mod curvature;
 mod dense;
 mod dual;
 mod estimator;

@@ -7,7 +7,7 @@ use danskin_core::linear::{Hessian, LinearError, LinearSolve, LinearStatus};
 use danskin_core::problem::Problem;
 use danskin_core::vector::{axpy, max_abs, norm};
 
-use crate::columns::{TOGETHER, multiply};
+use crate::columns::{TOGETHER, is_exact, multiply, power_of_two};
 
 /// Steps of refinement at the most; each costs one product with L_zz.
 const MAX_REFINEMENTS: usize = 5;
@@ -23,7 +23,7 @@ pub(crate) struct Refined<'a> {
     pub(crate) singular: LinearError,
 }
 
-/// A right-hand side b, divided by a power of two to a size of about 1, so that neither a product nor a residual underflows.
+/// A right-hand side b, divided by [`power_of_two`].
 #[derive(Clone, Copy, Debug)]
 struct Column {
     scale: f64,
@@ -33,6 +33,7 @@ struct Column {
     refinements: usize,
     finite: bool,
     overflows: bool,
+    underflows: bool,
     done: bool,
 }
 
@@ -42,12 +43,17 @@ impl Column {
             return Err(LinearError::NotFinite);
         }
         let length = norm(rhs);
-        let start =
-            Self { scale: 1.0, length, residual: 1.0, refinements: 0, finite: true, overflows: false, done: false };
-        if length == 0.0 {
-            return Ok(Self { residual: 0.0, done: true, ..start });
-        }
-        Ok(Self { scale: 2.0_f64.powi(length.log2().floor().clamp(-1000.0, 1000.0) as i32), ..start })
+        let is_zero = length == 0.0;
+        Ok(Self {
+            scale: power_of_two(length),
+            length,
+            residual: if is_zero { 0.0 } else { 1.0 },
+            refinements: 0,
+            finite: true,
+            overflows: false,
+            underflows: false,
+            done: is_zero,
+        })
     }
 
     /// Whether a solution with this residual is better than what there was. Notes whether there will be another.
@@ -140,9 +146,14 @@ impl Refined<'_> {
             }
         }
         for (k, column) in columns.iter_mut().enumerate() {
-            solutions[part(k)].iter_mut().for_each(|v| *v *= column.scale);
+            let (solution, unit_solution) = (&mut solutions[part(k)], &mut trial[part(k)]);
+            unit_solution.copy_from_slice(solution);
+            column.underflows = !is_exact(solution, column.scale, unit_solution);
+            if column.underflows {
+                column.residual = hessian.residual(&unit[part(k)], unit_solution, &mut r[part(k)], ctx) / column.length;
+            }
             // The scaled solution may be finite where the solution overflows.
-            column.overflows = !max_abs(&solutions[part(k)]).is_finite();
+            column.overflows = !max_abs(solution).is_finite();
         }
         [unit, trial, r].into_iter().for_each(|buffer| ctx.give(buffer));
     }
@@ -153,7 +164,7 @@ impl Refined<'_> {
             return Err(LinearError::NotFinite);
         }
         // No better than v = 0: what was factorised is not the Hessian.
-        if residual < 1.0 {
+        if residual < 1.0 || column.underflows {
             let status = if residual <= tolerance { LinearStatus::Converged } else { LinearStatus::Stalled };
             Ok(LinearSolve::new(self.method, status, refinements, residual, true))
         } else if finite {

@@ -4,6 +4,7 @@
 //! Columns are put in an order of approximate minimum degree, unless they have next to no fill in their own. Source: Davis, Direct Methods for Sparse Linear Systems, SIAM 2006;
 //! the ordering and the factorisation are faer's.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use danskin_core::ctx::{Ctx, bytes_of};
@@ -64,10 +65,10 @@ impl SparseCholesky {
 
 /// The lower triangle of a sparse symmetric matrix, and its factor.
 #[derive(Default)]
-struct SparseTriangle {
+pub(crate) struct SparseTriangle {
     pattern: SymmetricPattern,
     values: Vec<f64>,
-    symbolic: Option<SymbolicCholesky<u32>>,
+    symbolic: Option<Arc<SymbolicCholesky<u32>>>,
     factor: Vec<f64>,
     memory: Option<MemBuffer>,
 }
@@ -86,8 +87,18 @@ fn symbolic_of(pattern: &SymmetricPattern) -> SymbolicSparseColMatRef<'_, u32> {
 
 impl SparseTriangle {
     /// Bytes held.
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         BYTES_PER_ENTRY * self.values.len() as u64 + bytes_of(self.factor.len())
+    }
+
+    /// The pattern.
+    pub(crate) fn pattern(&self) -> &SymmetricPattern {
+        &self.pattern
+    }
+
+    /// The pattern and the values in it, to be written.
+    pub(crate) fn parts_mut(&mut self) -> (&SymmetricPattern, &mut [f64]) {
+        (&self.pattern, &mut self.values)
     }
 
     /// Takes a pattern, of which the factorisation is analysed.
@@ -95,15 +106,15 @@ impl SparseTriangle {
     /// # Errors
     ///
     /// [`LinearError::TooLarge`] or [`LinearError::OutOfMemory`].
-    fn analyse(&mut self, pattern: SymmetricPattern, limit: u64) -> Result<(), LinearError> {
+    pub(crate) fn analyse(&mut self, pattern: SymmetricPattern, limit: u64) -> Result<(), LinearError> {
         *self = Self::default();
-        let needed = |factor: usize| BYTES_PER_ENTRY * pattern.entries() as u64 + bytes_of(factor);
+        let needed = BYTES_PER_ENTRY * pattern.entries() as u64;
         let out_of_memory = |error| match error {
             FaerError::IndexOverflow => LinearError::TooLarge { needed: bytes_of(i32::MAX as usize), limit },
-            _ => LinearError::OutOfMemory { bytes: needed(pattern.entries()) },
+            _ => LinearError::OutOfMemory { bytes: needed + bytes_of(pattern.entries()) },
         };
-        if needed(0) > limit {
-            return Err(LinearError::TooLarge { needed: needed(0), limit });
+        if needed > limit {
+            return Err(LinearError::TooLarge { needed, limit });
         }
         if !pattern.is_empty() {
             // A band has next to no fill in its own order. (`SymmetricOrdering::Identity` panics in faer 0.24.4.)
@@ -118,22 +129,42 @@ impl SparseTriangle {
                 CholeskySymbolicParams { supernodal_flop_ratio_threshold: SUPERNODAL, ..Default::default() };
             let symbolic = factorize_symbolic_cholesky(symbolic_of(&pattern), Side::Lower, ordering, parameters)
                 .map_err(out_of_memory)?;
-            let factor = symbolic.len_val();
-            let scratch = StackReq::any_of(&[
-                symbolic.factorize_numeric_llt_scratch::<f64>(cut(factor / pattern.len()), Default::default()),
-                symbolic.solve_in_place_scratch::<f64>(TOGETHER, Par::Seq),
-            ]);
-            let bytes = needed(factor).saturating_add(scratch.size_bytes() as u64);
-            if bytes > limit {
-                return Err(LinearError::TooLarge { needed: bytes, limit });
-            }
-            self.memory = Some(MemBuffer::try_new(scratch).map_err(|_| LinearError::OutOfMemory { bytes })?);
-            self.factor.try_reserve_exact(factor).map_err(|_| LinearError::OutOfMemory { bytes })?;
-            self.factor.resize(factor, 0.0);
-            self.symbolic = Some(symbolic);
+            self.symbolic = Some(Arc::new(symbolic));
         }
-        self.values = vec![0.0; pattern.entries()];
         self.pattern = pattern;
+        self.allocate(limit)
+    }
+
+    /// Another matrix of the same pattern, whose analysis they share.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::TooLarge`] or [`LinearError::OutOfMemory`].
+    pub(crate) fn twin(&self, limit: u64) -> Result<Self, LinearError> {
+        let mut twin = Self { pattern: self.pattern.clone(), symbolic: self.symbolic.clone(), ..Self::default() };
+        twin.allocate(limit)?;
+        Ok(twin)
+    }
+
+    fn allocate(&mut self, limit: u64) -> Result<(), LinearError> {
+        let entries = self.pattern.entries();
+        let symbolic = self.symbolic.as_ref();
+        let factor = symbolic.map_or(0, |symbolic| symbolic.len_val());
+        let scratch = symbolic.map_or(StackReq::EMPTY, |symbolic| {
+            StackReq::any_of(&[
+                symbolic.factorize_numeric_llt_scratch::<f64>(cut(factor / self.pattern.len()), Default::default()),
+                symbolic.solve_in_place_scratch::<f64>(TOGETHER, Par::Seq),
+            ])
+        });
+        let bytes = (BYTES_PER_ENTRY * entries as u64 + bytes_of(factor)).saturating_add(scratch.size_bytes() as u64);
+        if bytes > limit {
+            return Err(LinearError::TooLarge { needed: bytes, limit });
+        }
+        self.memory = Some(MemBuffer::try_new(scratch).map_err(|_| LinearError::OutOfMemory { bytes })?);
+        for (numbers, len) in [(&mut self.factor, factor), (&mut self.values, entries)] {
+            numbers.try_reserve_exact(len).map_err(|_| LinearError::OutOfMemory { bytes })?;
+            numbers.resize(len, 0.0);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use danskin_core::linear::{LinearError, LinearSolve, Stages};
 use danskin_core::vector::{dot, norm};
 use faer::Par;
 
+use crate::curvature::{Product, or_indefinite, smallest_eigenvalue};
 use crate::refine::Refined;
 
 /// Steps of inverse iteration; each gains the square of the gap between the two smallest eigenvalues, and a matrix that is
@@ -28,9 +29,6 @@ const PARTS: usize = 4;
 pub(crate) fn cut(factor_entries_per_column: usize) -> Par {
     if factor_entries_per_column < LEAST_CUT { Par::Seq } else { Par::rayon(PARTS) }
 }
-
-/// `out = A v`, called with v and out.
-pub(crate) type Product<'a> = dyn Fn(&[f64], &mut [f64], &mut Ctx) + 'a;
 
 /// How a symmetric matrix lies in memory while it is factorised.
 pub(crate) trait Storage: Default {
@@ -76,7 +74,9 @@ impl<F: Storage> Spd<F> {
         ctx: &mut Ctx,
     ) -> Result<(), LinearError> {
         fill(&mut self.matrix, ctx);
-        self.rescale(0.0, ctx)?;
+        if let Err(error) = self.rescale(0.0, ctx) {
+            return Err(self.of_zero_diagonal(error, product, ctx));
+        }
         let norm = self.norm;
         if self.matrix.factorise() {
             self.smallest = self.smallest_eigenvalue(product, ctx);
@@ -91,8 +91,28 @@ impl<F: Storage> Spd<F> {
         if self.matrix.factorise() {
             Err(self.singular())
         } else {
-            Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+            let curvature = smallest_eigenvalue(self.scale.len(), self.negative(), product, ctx);
+            Err(LinearError::NegativeCurvature { curvature })
         }
+    }
+
+    /// What `error`, met in scaling, is of: where a diagonal entry is 0, the rest of its row tells singular from indefinite.
+    fn of_zero_diagonal(&self, error: LinearError, product: &Product<'_>, ctx: &mut Ctx) -> LinearError {
+        let mut diagonal = Vec::new();
+        self.matrix.diagonal(&mut diagonal);
+        let Some(zero) = diagonal.iter().position(|&diagonal| diagonal == 0.0) else { return error };
+        if !matches!(error, LinearError::Singular { .. }) {
+            return error;
+        }
+        diagonal.fill(0.0);
+        diagonal[zero] = 1.0;
+        or_indefinite(error, &diagonal, product, ctx)
+    }
+
+    /// What the smallest eigenvalue is at most, where the scaled matrix raised by [`SHIFT`] is not positive definite.
+    fn negative(&self) -> f64 {
+        let largest = self.scale.iter().fold(0.0, |largest: f64, &scale| largest.max(scale));
+        -SHIFT / largest / largest
     }
 
     /// Writes the matrix down by `fill` and factorises it, raised a little on its diagonal where it is singular to working precision.
@@ -109,7 +129,7 @@ impl<F: Storage> Spd<F> {
                 return Ok(());
             }
         }
-        Err(LinearError::NegativeCurvature { curvature: -SHIFT })
+        Err(LinearError::NegativeCurvature { curvature: self.negative() })
     }
 
     fn rescale(&mut self, shift: f64, ctx: &mut Ctx) -> Result<(), LinearError> {

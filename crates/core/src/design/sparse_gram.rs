@@ -77,33 +77,58 @@ macro_rules! with_sparse {
     }};
 }
 
+/// Up to 32 of `len` columns, spread evenly: a bit for each of them, 0 for the others.
+fn samples(len: usize) -> Vec<u32> {
+    let samples = len.min(u32::BITS as usize);
+    let mut bit_of = vec![0; len];
+    (0..samples).for_each(|k| bit_of[(2 * k + 1) * len / (2 * samples)] = 1 << k);
+    bit_of
+}
+
+/// Entries of the lower triangle of a symmetric matrix with `counted` entries in the columns of [`samples`]; all where none were
+/// counted.
+fn triangle(len: usize, counted: Option<usize>) -> f64 {
+    let (len, samples) = (len as f64, len.clamp(1, u32::BITS as usize) as f64);
+    0.5 * (counted.map_or(len * len, |counted| counted as f64 * len / samples) + len)
+}
+
 impl Matrix<'_> {
     /// About the entries of the lower triangle of `D^T diag(weights) D + diag(diagonal)`, from up to 32 of its columns, in about the
     /// time of a pass; m (m + 1) / 2 where D is dense.
     #[must_use]
     pub fn gram_entries(self) -> f64 {
-        const SAMPLES: usize = 32;
         let (n, m) = (self.rows(), self.columns());
-        let whole = 0.5 * m as f64 * (m as f64 + 1.0);
-        let samples = SAMPLES.min(m);
-        let mut sample_of = vec![u8::MAX; m];
-        (0..samples).for_each(|k| sample_of[(2 * k + 1) * m / (2 * samples)] = k as u8);
-        // The samples that reached each column, one bit for each.
-        let mut reached = vec![0_u32; m];
+        let bit_of = samples(m);
+        // The samples that reached each column. The diagonal is there even where no row is.
+        let mut reached = bit_of.clone();
         let counted = with_sparse!(self, rows => {
             for row in 0..n {
                 let indices = rows.row(row).0;
-                let samples = indices.iter().map(|j| sample_of[j.at()]).filter(|&sample| sample != u8::MAX);
-                let bits = samples.fold(0, |bits, sample| bits | 1 << sample);
+                let bits = indices.iter().fold(0, |bits, j| bits | bit_of[j.at()]);
                 if bits != 0 {
                     indices.iter().for_each(|j| reached[j.at()] |= bits);
                 }
             }
-            // The diagonal is there even where no row is.
-            sample_of.iter().zip(&mut reached).filter(|(sample, _)| **sample != u8::MAX).for_each(|(sample, bits)| *bits |= 1 << sample);
-            reached.iter().map(|bits| f64::from(bits.count_ones())).sum::<f64>()
+            reached.iter().map(|bits| bits.count_ones() as usize).sum()
         });
-        counted.map_or(whole, |counted| 0.5 * (counted * m as f64 / samples.max(1) as f64 + m as f64))
+        triangle(m, counted)
+    }
+
+    /// The same of `D diag(weights) D^T + diag(diagonal)`, n x n.
+    #[must_use]
+    pub fn transposed_gram_entries(self) -> f64 {
+        let (n, m) = (self.rows(), self.columns());
+        let bit_of = samples(n);
+        // The samples that have an entry in each column.
+        let mut reached = vec![0_u32; m];
+        let counted = with_sparse!(self, rows => {
+            for row in (0..n).filter(|&row| bit_of[row] != 0) {
+                rows.row(row).0.iter().for_each(|j| reached[j.at()] |= bit_of[row]);
+            }
+            let bits = |row: usize| rows.row(row).0.iter().fold(bit_of[row], |bits, j| bits | reached[j.at()]);
+            (0..n).map(|row| bits(row).count_ones() as usize).sum()
+        });
+        triangle(n, counted)
     }
 
     /// The pattern of [`Matrix::sparse_gram`]; `None` where D is dense, or the lower triangle would have more than `limit`
@@ -406,6 +431,7 @@ mod tests {
             // Up to 32 columns are all of them; of more, the mean of 32 is within a few standard deviations.
             let allowed = if m <= 32 { 0.0 } else { 0.3 };
             assert!((foretold - entries).abs() <= allowed * entries, "{foretold} of {entries}");
+            assert_eq!(matrix.matrix().transposed().unwrap().matrix().transposed_gram_entries(), foretold);
         }
         assert_eq!(Design::dense(3, 4, vec![1.0; 12]).unwrap().matrix().gram_entries(), 10.0);
     }

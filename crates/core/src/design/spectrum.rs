@@ -37,7 +37,8 @@ impl Matrix<'_> {
 
 /// A lower estimate of the largest eigenvalue of a symmetric m x m matrix A, `product(v, out)` being `out = A v`: at
 /// most 60 products, fewer where the estimate changes by at most `settled` of itself twice in a row. 0 where m is 0.
-pub(crate) fn largest_eigenvalue(
+#[must_use]
+pub fn largest_eigenvalue(
     m: usize,
     settled: f64,
     ctx: &mut Ctx,
@@ -87,7 +88,8 @@ fn largest_of_tridiagonal(diagonal: &[f64], off: &[f64]) -> f64 {
         let mut pivot = x - diagonal[0];
         (1..diagonal.len()).all(|i| {
             let positive = pivot > 0.0;
-            pivot = x - diagonal[i] - off[i - 1] * off[i - 1] / pivot;
+            // No square, which might overflow.
+            pivot = x - diagonal[i] - off[i - 1] * (off[i - 1] / pivot);
             positive
         }) && pivot > 0.0
     };

@@ -8,6 +8,7 @@ use danskin_core::linear::{Hessian, LinearError, Stages};
 use danskin_core::problem::AssembleHessian;
 
 use super::{Made, Preconditioner};
+use crate::curvature::smallest_eigenvalue;
 use crate::dense::DenseTriangle;
 use crate::spd::Spd;
 
@@ -50,10 +51,11 @@ impl<P: AssembleHessian + ?Sized> Preconditioner<P> for BlockJacobi {
 
     fn prepare(
         &self,
-        Hessian { problem, at }: Hessian<'_, P>,
+        hessian: Hessian<'_, P>,
         workspace: &mut Self::Workspace,
         ctx: &mut Ctx,
     ) -> Result<Made, LinearError> {
+        let Hessian { problem, at } = hessian;
         let start = Instant::now();
         let m = problem.latent_len();
         let unit = problem.unit();
@@ -77,7 +79,14 @@ impl<P: AssembleHessian + ?Sized> Preconditioner<P> for BlockJacobi {
                 .filter(|diagonal| **diagonal == 0.0)
                 .for_each(|diagonal| *diagonal = 1.0);
             block.matrix.resize(len)?;
-            block.prepare_raised(&mut |matrix| matrix.entries_mut().copy_from_slice(numbers), ctx)?;
+            let prepared = block.prepare_raised(&mut |matrix| matrix.entries_mut().copy_from_slice(numbers), ctx);
+            prepared.map_err(|error| match error {
+                LinearError::NegativeCurvature { curvature } => {
+                    let product = |v: &[f64], out: &mut [f64], ctx: &mut Ctx| hessian.apply(v, out, ctx);
+                    LinearError::NegativeCurvature { curvature: smallest_eigenvalue(m, curvature, &product, ctx) }
+                }
+                error => error,
+            })?;
         }
         let factor = start.elapsed().as_secs_f64() - form;
         let factor_entries = workspace.blocks.iter().map(Spd::factor_entries).sum();

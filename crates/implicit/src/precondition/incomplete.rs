@@ -12,6 +12,7 @@ use danskin_core::problem::AssembleHessian;
 use danskin_core::symmetric::SymmetricPattern;
 
 use super::{Made, Preconditioner};
+use crate::curvature::smallest_eigenvalue;
 use crate::form::SparseForm;
 
 /// A pivot of the Hessian scaled to unit diagonal that is not above this is lost.
@@ -84,7 +85,13 @@ impl<P: AssembleHessian + ?Sized> Preconditioner<P> for IncompleteCholesky {
         while !factorise(pattern, &workspace.scaled, shift, &mut workspace.factor, ctx)? {
             shift = f64::max(2.0 * shift, FIRST_SHIFT);
             if shift > MAX_SHIFT {
-                return Err(LinearError::Preconditioner { preconditioner: "ic0" });
+                let product = |v: &[f64], out: &mut [f64], ctx: &mut Ctx| hessian.apply(v, out, ctx);
+                let curvature = smallest_eigenvalue(pattern.len(), 0.0, &product, ctx);
+                return Err(if curvature < 0.0 {
+                    LinearError::NegativeCurvature { curvature }
+                } else {
+                    LinearError::Preconditioner { preconditioner: "ic0" }
+                });
             }
         }
         let seconds = Stages { form, analyse, factor: start.elapsed().as_secs_f64(), solve: 0.0 };

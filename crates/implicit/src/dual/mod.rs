@@ -10,29 +10,33 @@
 //! and (S K + 1) y = beta is solved by the positive definite S^(1/2) K S^(1/2) + 1 where S > 0; where S_i = 0, y_i = beta_i. The
 //! identity of Woodbury, v = Q^{-1} (b - D^T S^(1/2) (1 + S^(1/2) K S^(1/2))^{-1} S^(1/2) D Q^{-1} b), takes two numbers apart that are as
 //! close as ‖L_zz‖ / Q where b lies in the span, as a gradient does; the split does not. K and its factor depend on D and the ratios
-//! within Q alone: they are kept. Each solve is refined.
+//! within Q alone: they are kept. Where few entries of K are other than 0, it and the factors are sparse. Each solve is refined.
 //!
 //! Source: Golub and Van Loan, Matrix Computations, 4th ed., section 2.1.4 for the identity; for the split, Saunders, Gammerman, Vovk,
 //! "Ridge regression learning algorithm in dual variables", ICML 1998.
 
+mod kernel;
+
 use std::time::Instant;
 
 use danskin_core::ctx::{Ctx, bytes_of};
-use danskin_core::design::{Fingerprint, Matrix};
+use danskin_core::design::{Fingerprint, GramPattern, Matrix};
 use danskin_core::linear::{Hessian, HessianSolver, LinearError, LinearSolve, Stages};
 use danskin_core::problem::AssembleHessian;
-use danskin_core::vector::{axpy, dot, max_abs};
+use danskin_core::vector::{axpy, max_abs};
 
+use self::kernel::{Factors, Kernel};
 use crate::dense::DenseTriangle;
+use crate::form::{BYTES_PER_ENTRY, gram_pattern, is_sparse};
 use crate::refine::Refined;
-use crate::spd::Spd;
+use crate::sparse::SparseTriangle;
 
 /// Numbers in three n x n matrices: K, its factor, and that of S^(1/2) K S^(1/2) + 1.
 const MATRICES: u64 = 3;
 /// Times that the part of b within the span is computed; each divides what is left of it in the rest by the accuracy of a factor.
 const SPLITS: usize = 2;
 
-/// Cholesky factorisation of the dual, n x n.
+/// Cholesky factorisation of the dual, n x n, sparse where D D^T is.
 ///
 /// For problems whose Hessian is D^T S D + Q ([`AssembleHessian::as_gram`]) with S >= 0 and Q > 0; no m x m matrix is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,30 +45,144 @@ pub struct DualCholesky {
 }
 
 impl Default for DualCholesky {
-    /// With at most 2 GiB, enough for n = 9459.
+    /// With at most 2 GiB, enough for n = 9459 where D D^T is dense.
     fn default() -> Self {
         Self::within(2 << 30)
     }
 }
 
 impl DualCholesky {
-    /// With at most `bytes` for the three n x n matrices.
+    /// With at most `bytes` for K, the two factors and what assembling and factorising take; transposing D takes its size besides,
+    /// for a while.
     #[must_use]
     pub fn within(bytes: u64) -> Self {
         Self { limit: bytes }
     }
 
-    /// Bytes of the matrices for n rows.
+    /// Bytes of the matrices for n rows, dense.
     #[must_use]
     pub fn bytes(n: usize) -> u64 {
         bytes_of(n).saturating_mul(n as u64).saturating_mul(MATRICES)
     }
 
-    /// Whether n rows fit the limit.
+    /// Whether n rows fit the limit, dense.
     #[must_use]
     pub fn fits(&self, n: usize) -> bool {
         Self::bytes(n) <= self.limit
     }
+
+    /// Whether a sparse K with so many entries may fit the limit, the fill of its factors left out.
+    pub(crate) fn may_fit(self, entries: f64) -> bool {
+        MATRICES as f64 * BYTES_PER_ENTRY as f64 * entries <= self.limit as f64
+    }
+}
+
+/// K and what is factorised with it, in the storage that suits.
+#[derive(Debug)]
+enum Stored {
+    Dense(Kernel<DenseTriangle>),
+    Sparse { kernel: Kernel<SparseTriangle>, pattern: Box<GramPattern> },
+}
+
+impl Default for Stored {
+    fn default() -> Self {
+        Self::Dense(Kernel::default())
+    }
+}
+
+impl Stored {
+    fn factors(&mut self) -> &mut dyn Factors {
+        match self {
+            Self::Dense(kernel) => kernel,
+            Self::Sparse { kernel, .. } => kernel,
+        }
+    }
+
+    /// Bytes held.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Dense(kernel) => MATRICES * bytes_of(kernel.entries.len()),
+            Self::Sparse { kernel, pattern } => {
+                let triangles = kernel.range.matrix.bytes() + kernel.system.matrix.bytes();
+                pattern.bytes() + bytes_of(kernel.entries.len()) + triangles
+            }
+        }
+    }
+
+    /// Room for K of the design whose transpose this is, analysed where it is sparse; whether that was to be done.
+    fn make_room(&mut self, transpose: Matrix<'_>, limit: u64) -> Result<bool, LinearError> {
+        let n = transpose.columns();
+        match self {
+            Self::Sparse { pattern, .. } if pattern.belongs_to(transpose) => return Ok(false),
+            _ => *self = Self::default(),
+        }
+        let needed = DualCholesky::bytes(n);
+        if is_sparse(transpose.gram_entries(), n) {
+            match Self::sparse(transpose, limit) {
+                Ok(stored) => {
+                    *self = stored;
+                    return Ok(true);
+                }
+                Err(LinearError::TooLarge { needed: sparse, .. }) if needed > limit => {
+                    return Err(LinearError::TooLarge { needed: needed.min(sparse), limit });
+                }
+                Err(LinearError::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if needed > limit {
+            return Err(LinearError::TooLarge { needed, limit });
+        }
+        let mut kernel = Kernel::<DenseTriangle> { entries: zeros(n * n)?, ..Kernel::default() };
+        kernel.range.matrix.resize(n)?;
+        kernel.system.matrix.resize(n)?;
+        *self = Self::Dense(kernel);
+        Ok(false)
+    }
+
+    fn sparse(transpose: Matrix<'_>, limit: u64) -> Result<Self, LinearError> {
+        let pattern = gram_pattern(transpose, limit)?;
+        let entries = pattern.lower().entries();
+        let taken = pattern.bytes() + pattern.scratch_bytes() + bytes_of(entries);
+        // Each is told what is left, and tells what it needs: together they need twice that.
+        let beyond = |error| match error {
+            LinearError::TooLarge { needed, .. } => LinearError::TooLarge { needed: taken + 2 * needed, limit },
+            error => error,
+        };
+        let each = limit.saturating_sub(taken) / 2;
+        let mut kernel = Kernel::<SparseTriangle> { entries: zeros(entries)?, ..Kernel::default() };
+        kernel.range.matrix.analyse(pattern.lower().clone(), each).map_err(beyond)?;
+        kernel.system.matrix = kernel.range.matrix.twin(each).map_err(beyond)?;
+        Ok(Self::Sparse { kernel, pattern: Box::new(pattern) })
+    }
+
+    /// Writes q_0 K down and factorises it. Returns the seconds of forming.
+    fn form(&mut self, transpose: Matrix<'_>, ratios: &[f64], ctx: &mut Ctx) -> Result<f64, LinearError> {
+        let (start, n) = (Instant::now(), transpose.columns());
+        let formed = match self {
+            Self::Dense(kernel) => {
+                transpose.weighted_gram(ratios, &mut kernel.entries, ctx);
+                let formed = start.elapsed();
+                kernel.factorise(n, ctx).map(|()| formed)
+            }
+            Self::Sparse { kernel, pattern } => {
+                let none = ctx.take_zeroed(n);
+                transpose.sparse_gram(pattern, ratios, &none, &mut kernel.entries, ctx);
+                ctx.give(none);
+                let formed = start.elapsed();
+                kernel.factorise(n, ctx).map(|()| formed)
+            }
+        };
+        formed.map(|formed| formed.as_secs_f64())
+    }
+}
+
+/// `len` zeros.
+fn zeros(len: usize) -> Result<Vec<f64>, LinearError> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| LinearError::OutOfMemory { bytes: bytes_of(len) })?;
+    zeros.resize(len, 0.0);
+    Ok(zeros)
 }
 
 /// K with its factor, and the factor of the system at the point prepared last.
@@ -76,12 +194,7 @@ pub struct DualWorkspace {
     ratios: Vec<f64>,
     /// q_0.
     penalty: f64,
-    /// The lower triangle of q_0 K, n x n by columns.
-    kernel: Vec<f64>,
-    /// The factor of q_0 K, raised on its diagonal by its rounding.
-    range: Spd<DenseTriangle>,
-    /// The factor of S^(1/2) K S^(1/2) + 1.
-    system: Spd<DenseTriangle>,
+    stored: Stored,
     curvature: Vec<f64>,
     /// S^(1/2).
     root: Vec<f64>,
@@ -118,31 +231,36 @@ impl DualWorkspace {
     }
 
     /// K for `matrix` and `ratios`, and its factor, unless they are at hand.
-    fn make_kernel(&mut self, matrix: Matrix<'_>, ratios: &[f64], ctx: &mut Ctx) -> Result<(), LinearError> {
-        let (start, n) = (Instant::now(), matrix.rows());
+    fn make_kernel(
+        &mut self,
+        matrix: Matrix<'_>,
+        ratios: &[f64],
+        limit: u64,
+        ctx: &mut Ctx,
+    ) -> Result<(), LinearError> {
+        let start = Instant::now();
         let fingerprint = Some(matrix.fingerprint());
-        if self.matrix == fingerprint && self.ratios == ratios {
+        if self.matrix == fingerprint && self.ratios == ratios && self.stored.bytes() <= limit {
             return Ok(());
         }
         self.matrix = None;
-        let bytes = DualCholesky::bytes(n);
-        self.kernel.clear();
-        self.kernel.try_reserve_exact(n * n).map_err(|_| LinearError::OutOfMemory { bytes })?;
-        self.kernel.resize(n * n, 0.0);
+        let bytes = bytes_of(matrix.rows());
         let transpose = matrix.transposed().map_err(|_| LinearError::TooLarge { needed: bytes, limit: bytes })?;
-        transpose.matrix().weighted_gram(ratios, &mut self.kernel, ctx);
-        self.seconds.form += start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let largest = self.kernel.iter().step_by(n + 1).fold(0.0, |a: f64, &b| a.max(b));
-        // Directions of D below this one count as the rest; they are as good as orthogonal to the rows.
-        let rounding = if largest > 0.0 { n as f64 * f64::EPSILON * largest } else { 1.0 };
-        self.range.matrix.resize(n)?;
-        let mut fill = |matrix: &mut DenseTriangle| {
-            matrix.entries_mut().copy_from_slice(&self.kernel);
-            matrix.entries_mut().iter_mut().step_by(n + 1).for_each(|diagonal| *diagonal += rounding);
-        };
-        self.range.prepare_raised(&mut fill, ctx)?;
-        self.seconds.factor += start.elapsed().as_secs_f64();
+        let transposed = start.elapsed().as_secs_f64();
+        let analysed = self.stored.make_room(transpose.matrix(), limit)?;
+        let room = start.elapsed().as_secs_f64();
+        let bytes = self.stored.bytes();
+        ctx.hold(bytes);
+        let formed = self.stored.form(transpose.matrix(), ratios, ctx);
+        ctx.release(bytes);
+        let formed = formed?;
+        if analysed {
+            self.seconds.analyse = room - transposed;
+            self.seconds.form = transposed + formed;
+        } else {
+            self.seconds.form = room + formed;
+        }
+        self.seconds.factor = start.elapsed().as_secs_f64() - room - formed;
         self.ratios.clear();
         self.ratios.extend_from_slice(ratios);
         self.matrix = fingerprint;
@@ -151,28 +269,16 @@ impl DualWorkspace {
 
     /// The factor of S^(1/2) K S^(1/2) + 1.
     fn make_system(&mut self, ctx: &mut Ctx) -> Result<(), LinearError> {
-        let (start, n) = (Instant::now(), self.curvature.len());
+        let start = Instant::now();
         self.root.clear();
         self.root.extend(self.curvature.iter().map(|s| s.sqrt()));
-        self.system.matrix.resize(n)?;
-        let mut sums = ctx.take(n);
-        let mut fill = |matrix: &mut DenseTriangle| {
-            sums.fill(1.0);
-            let columns = matrix.entries_mut().chunks_exact_mut(n.max(1)).zip(self.kernel.chunks_exact(n.max(1)));
-            for (j, (out, kernel)) in columns.enumerate() {
-                for (i, (out, kernel)) in out.iter_mut().zip(kernel).enumerate().skip(j) {
-                    *out = kernel * self.root[i] * self.root[j] / self.penalty;
-                    sums[i] += out.abs();
-                    sums[j] += if i == j { 0.0 } else { out.abs() };
-                }
-                out[j] += 1.0;
-            }
-        };
-        let prepared = self.system.prepare_raised(&mut fill, ctx);
-        self.norm = max_abs(&sums).max(1.0);
-        ctx.give(sums);
+        let bytes = self.stored.bytes();
+        ctx.hold(bytes);
+        let norm = self.stored.factors().make_system(&self.root, self.penalty, ctx);
+        ctx.release(bytes);
         self.seconds.factor += start.elapsed().as_secs_f64();
-        prepared
+        self.norm = norm?;
+        Ok(())
     }
 
     /// `b <- about L_zz^{-1} b`.
@@ -184,7 +290,7 @@ impl DualWorkspace {
         for _ in 0..SPLITS {
             part.iter_mut().zip(&rest).zip(&self.ratios).for_each(|((part, rest), ratio)| *part = rest * ratio);
             matrix.apply(&part, &mut step, ctx);
-            self.range.apply_inverse(&mut step);
+            self.stored.factors().solve_range(&mut step);
             axpy(1.0, &step, &mut beta);
             matrix.apply_transpose(&beta, &mut part, ctx);
             rest.iter_mut().zip(&*b).zip(&part).for_each(|((rest, b), part)| *rest = b - part);
@@ -194,13 +300,13 @@ impl DualWorkspace {
         y.iter_mut().zip(&beta).zip(&self.curvature).for_each(|((y, beta), &s)| *y = if flat(s) { *beta } else { 0.0 });
         step.fill(0.0);
         if self.curvature.iter().any(|&s| flat(s)) {
-            symmetric_product(&self.kernel, &y, &mut step);
+            self.stored.factors().multiply(&y, &mut step);
         }
         for (i, step) in step.iter_mut().enumerate() {
             let (s, root) = (self.curvature[i], self.root[i]);
             *step = if flat(s) { 0.0 } else { beta[i] / root - root * *step / self.penalty };
         }
-        self.system.apply_inverse(&mut step);
+        self.stored.factors().solve_system(&mut step);
         y.iter_mut().zip(&step).zip(&self.root).for_each(|((y, step), root)| *y += root * step);
         matrix.apply_transpose(&y, &mut part, ctx);
         for (((b, part), rest), ratio) in b.iter_mut().zip(&part).zip(&rest).zip(&self.ratios) {
@@ -219,27 +325,17 @@ impl DualWorkspace {
     ) -> Result<T, LinearError> {
         let unprepared = LinearError::Unsuited { method: "dual", why: "the Hessian changed since it was prepared" };
         let matrix = hessian.problem.as_gram().ok_or(unprepared)?.matrix(hessian.at.x);
-        let singular = self.system.singular();
+        let singular = self.stored.factors().singular();
         let mut inverse = |v: &mut [f64], ctx: &mut Ctx| {
             v.chunks_exact_mut(matrix.columns().max(1)).for_each(|v| self.apply_inverse(matrix, v, ctx));
         };
         Ok(solve(&mut Refined { method: "dual", inverse: &mut inverse, singular }))
     }
 
-    fn describe(&self, solve: &mut LinearSolve, start: Instant) {
+    fn describe(&mut self, solve: &mut LinearSolve, start: Instant) {
         solve.condition = Some(self.norm);
-        solve.factor_entries = Some(self.range.factor_entries() + self.system.factor_entries());
+        solve.factor_entries = Some(self.stored.factors().factor_entries());
         solve.seconds = Stages { solve: start.elapsed().as_secs_f64(), ..self.seconds };
-    }
-}
-
-/// `out = A v`, A symmetric, n x n, given by its lower triangle.
-fn symmetric_product(lower: &[f64], v: &[f64], out: &mut [f64]) {
-    let n = v.len();
-    out.fill(0.0);
-    for (j, column) in lower.chunks_exact(n.max(1)).enumerate() {
-        out[j] += dot(&column[j..], &v[j..]);
-        axpy(v[j], &column[j + 1..], &mut out[j + 1..]);
     }
 }
 
@@ -256,14 +352,8 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DualCholesky {
         let mut ratios = ctx.take(hessian.problem.latent_len());
         let read = workspace.read(hessian, &mut ratios, ctx);
         let prepared = read.and_then(|matrix| {
-            let bytes = Self::bytes(matrix.rows());
-            if !self.fits(matrix.rows()) {
-                return Err(LinearError::TooLarge { needed: bytes, limit: self.limit });
-            }
-            ctx.hold(bytes);
-            let made = workspace.make_kernel(matrix, &ratios, ctx).and_then(|()| workspace.make_system(ctx));
-            ctx.release(bytes);
-            made
+            workspace.make_kernel(matrix, &ratios, self.limit, ctx)?;
+            workspace.make_system(ctx)
         });
         ctx.give(ratios);
         prepared
@@ -300,17 +390,5 @@ impl<P: AssembleHessian + ?Sized> HessianSolver<P> for DualCholesky {
         let mut solves = solves?;
         solves.iter_mut().for_each(|solve| workspace.describe(solve, start));
         Ok(solves)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lower_triangle_is_the_whole_matrix() {
-        let mut out = [f64::NAN; 2];
-        symmetric_product(&[1.0, 2.0, f64::NAN, 3.0], &[10.0, 100.0], &mut out);
-        assert_eq!(out, [210.0, 320.0]);
     }
 }

@@ -1,0 +1,46 @@
+//! Negative curvature, measured once a method cannot go on: v^T L_zz v / v^T v for some v.
+
+use danskin_core::ctx::Ctx;
+use danskin_core::linear::LinearError;
+use danskin_core::symmetric::largest_eigenvalue;
+use danskin_core::vector::{axpy, dot, norm};
+
+/// `out = A v`, called with v and out.
+pub(crate) type Product<'a> = dyn Fn(&[f64], &mut [f64], &mut Ctx) + 'a;
+
+/// A negative curvature, over the largest one met, that is none of rounding.
+const CLEAR: f64 = 1e-10;
+/// Relative change of an eigenvalue below which it is taken.
+const SETTLED: f64 = 1e-3;
+
+/// [`LinearError::NegativeCurvature`] where A is seen to have one in the plane of v and A v, and otherwise `error`. Two products.
+///
+/// Where v^T A v = 0, a matrix without negative curvature has A v = 0.
+pub(crate) fn or_indefinite(error: LinearError, v: &[f64], product: &Product<'_>, ctx: &mut Ctx) -> LinearError {
+    let m = v.len();
+    let [mut p, mut q, mut image] = [(); 3].map(|()| ctx.take(m));
+    let length = norm(v);
+    p.iter_mut().zip(v).for_each(|(p, v)| *p = v / length);
+    product(&p, &mut q, ctx);
+    let along = dot(&p, &q);
+    axpy(-along, &p, &mut q);
+    let beside = norm(&q);
+    q.iter_mut().for_each(|q| *q /= beside);
+    product(&q, &mut image, ctx);
+    let across = dot(&q, &image);
+    [p, q, image].into_iter().for_each(|buffer| ctx.give(buffer));
+    // The smaller eigenvalue of the 2 x 2 matrix that A is in that plane.
+    let curvature = 0.5 * (along + across) - (0.5 * (along - across)).hypot(beside);
+    let is_clear = curvature < -CLEAR * (along.abs() + across.abs() + beside);
+    if is_clear { LinearError::NegativeCurvature { curvature } } else { error }
+}
+
+/// The smallest eigenvalue of A, m x m, from above, at most `bound`, which it is known not to exceed. Up to 60 products.
+pub(crate) fn smallest_eigenvalue(m: usize, bound: f64, product: &Product<'_>, ctx: &mut Ctx) -> f64 {
+    let largest_of_minus = largest_eigenvalue(m, SETTLED, ctx, |v, out, ctx| {
+        product(v, out, ctx);
+        out.iter_mut().for_each(|out| *out = -*out);
+    });
+    // A NaN of overflow tells nothing.
+    (-largest_of_minus).min(bound)
+}
