@@ -1,6 +1,6 @@
 //! Linear systems with the Hessian, by every method: seconds of each stage, iterations, and the residual that was reached.
 //!
-//! `cargo bench -p danskin-bench --bench linear` takes the shipped sets and synthetic rows, scattered and banded; `-- FILE ...` other
+//! `cargo bench -p danskin-bench --bench linear` takes the shipped sets and synthetic rows, scattered and banded, more and fewer than columns; `-- FILE ...` other
 //! designs, `condition=C` another L / lambda than 1000. Logistic with the larger half of the labels against the rest, at z after 10 steps of gradient descent,
 //! the right-hand side grad_z L; square .mtx files are Hessians themselves. Every method starts from nothing, to a residual of 1e-10;
 //! the least of a few samples taken in turn counts. `again` is a second factorisation or preconditioner, after the first, at another

@@ -109,15 +109,15 @@ impl Stored {
         }
     }
 
-    /// Room for K of the design whose transpose this is, analysed where it is sparse; whether that was to be done.
-    fn make_room(&mut self, transpose: Matrix<'_>, limit: u64) -> Result<bool, LinearError> {
-        let n = transpose.columns();
+    /// Room for K, `sparse` or dense, of the design whose transpose this is; whether it had to be analysed.
+    fn make_room(&mut self, transpose: Matrix<'_>, sparse: bool, limit: u64) -> Result<bool, LinearError> {
+        let (n, fits) = (transpose.columns(), self.bytes() <= limit);
         match self {
-            Self::Sparse { pattern, .. } if pattern.belongs_to(transpose) => return Ok(false),
+            Self::Sparse { pattern, .. } if fits && pattern.belongs_to(transpose) => return Ok(false),
             _ => *self = Self::default(),
         }
         let needed = DualCholesky::bytes(n);
-        if is_sparse(transpose.gram_entries(), n) {
+        if sparse {
             match Self::sparse(transpose, limit) {
                 Ok(stored) => {
                     *self = stored;
@@ -244,10 +244,17 @@ impl DualWorkspace {
             return Ok(());
         }
         self.matrix = None;
-        let bytes = bytes_of(matrix.rows());
+        let (n, method) = (matrix.rows(), DualCholesky { limit });
+        let entries = matrix.transposed_gram_entries();
+        let sparse = !matrix.is_dense() && is_sparse(entries, n);
+        let may_fit = method.fits(n) || (sparse && method.may_fit(entries));
+        if !may_fit {
+            return Err(LinearError::TooLarge { needed: DualCholesky::bytes(n), limit });
+        }
+        let bytes = bytes_of(n);
         let transpose = matrix.transposed().map_err(|_| LinearError::TooLarge { needed: bytes, limit: bytes })?;
         let transposed = start.elapsed().as_secs_f64();
-        let analysed = self.stored.make_room(transpose.matrix(), limit)?;
+        let analysed = self.stored.make_room(transpose.matrix(), sparse, limit)?;
         let room = start.elapsed().as_secs_f64();
         let bytes = self.stored.bytes();
         ctx.hold(bytes);
