@@ -46,6 +46,10 @@ const TRIAL: usize = 18;
 const GROWTH: f64 = 1.9;
 /// A residual above which a solution that iterations ended with is of little use.
 const OF_USE: f64 = 1e-8;
+/// A residual over the condition that rounding explains.
+const BEYOND_ROUNDING: f64 = 50.0 * f64::EPSILON;
+/// A residual above which that is no excuse.
+const HARDLY_OF_USE: f64 = 1e-3;
 /// What conjugate gradient over the diagonal is called among the methods that were tried.
 const OVER_DIAGONAL: &str = "cg over jacobi";
 /// Rows for each column up to which D D^T is looked at for being sparse.
@@ -221,7 +225,10 @@ impl AutoWorkspace {
     fn unless_failed(&mut self, method: &'static str, solve: LinearSolve) -> Option<LinearSolve> {
         let LinearSolve { status, iterations, residual, .. } = solve;
         let ended = matches!(status, LinearStatus::IterationCap | LinearStatus::Stalled);
-        if ended && residual > OF_USE && self.directs.cheapest().is_some() {
+        // A refined factorisation reaches what rounding allows, and no other method reaches more.
+        let reachable = solve.factor_entries.map_or(0.0, |_| solve.condition.unwrap_or(0.0) * BEYOND_ROUNDING);
+        let of_use = OF_USE.max(reachable.min(HARDLY_OF_USE));
+        if ended && residual > of_use && self.directs.cheapest().is_some() {
             self.note(method, Outcome::GivenUp { iterations, residual });
             return None;
         }
@@ -503,7 +510,11 @@ impl Auto {
                     workspace.note(name, Outcome::Failed(error));
                     workspace.made = None;
                 }
-                Some((_, solved)) => return solved.map(|solve| timed(workspace.finished(solve))),
+                Some((_, Err(error))) => return Err(error),
+                Some((name, Ok(solve))) => match workspace.unless_failed(name, solve) {
+                    Some(solve) => return Ok(timed(workspace.finished(solve))),
+                    None => workspace.made = None,
+                },
                 None => match Self::iterate(hessian, workspace, (rhs, tolerance), solution, ctx)? {
                     Some(solve) => return Ok(timed(workspace.finished(solve))),
                     None => self.make(hessian, workspace, ctx)?,

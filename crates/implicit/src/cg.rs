@@ -16,8 +16,6 @@ use crate::ritz::Ritz;
 
 /// A breakdown at a residual below this one is a solution that cannot be improved, not a singular system.
 const SOLVED: f64 = 1e-8;
-/// A negative curvature, over the largest one met, that is none of rounding although a preconditioner magnifies it.
-const CLEAR: f64 = 1e-6;
 
 /// The method of conjugate gradient, over any [`Preconditioner`] M of L_zz.
 ///
@@ -557,15 +555,10 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
             Ended::Preconditioner => Err(LinearError::Preconditioner { preconditioner: name.unwrap_or("none") }),
             Ended::Breakdown { .. } if self.definite || residual <= SOLVED => Ok(LinearStatus::Stalled),
             Ended::Breakdown { curvature, .. } if !curvature.is_finite() => Err(LinearError::NotFinite),
-            Ended::Breakdown { relative, curvature } => {
-                let noise = if name.is_some() { CLEAR } else { no_curvature(self.b.len()) };
-                let met = if relative < -noise {
-                    LinearError::NegativeCurvature { curvature }
-                } else {
-                    LinearError::Singular { reciprocal_condition: relative.max(0.0) }
-                };
+            Ended::Breakdown { relative, .. } => {
+                let singular = LinearError::Singular { reciprocal_condition: relative.max(0.0) };
                 let hessian = self.hessian;
-                Err(or_indefinite(met, &self.p, &|v, out, ctx| hessian.apply(v, out, ctx), ctx))
+                Err(or_indefinite(singular, &self.p, &|v, out, ctx| hessian.apply(v, out, ctx), ctx))
             }
         }
     }

@@ -8,8 +8,10 @@ use danskin_core::vector::{axpy, dot, norm};
 /// `out = A v`, called with v and out.
 pub(crate) type Product<'a> = dyn Fn(&[f64], &mut [f64], &mut Ctx) + 'a;
 
-/// A negative curvature, over the largest one met, that is none of rounding.
-const CLEAR: f64 = 1e-10;
+/// A negative curvature, over the largest eigenvalue, that is none of rounding, for some thousands of coordinates.
+const CLEAR: f64 = 1e-12;
+/// Rounding of an eigenvalue found by Lanczos' method, over the largest.
+const ROUNDING: f64 = 1e-14;
 /// Relative change of an eigenvalue below which it is taken.
 const SETTLED: f64 = 1e-3;
 
@@ -29,18 +31,22 @@ pub(crate) fn or_indefinite(error: LinearError, v: &[f64], product: &Product<'_>
     product(&q, &mut image, ctx);
     let across = dot(&q, &image);
     [p, q, image].into_iter().for_each(|buffer| ctx.give(buffer));
-    // The smaller eigenvalue of the 2 x 2 matrix that A is in that plane.
-    let curvature = 0.5 * (along + across) - (0.5 * (along - across)).hypot(beside);
-    let is_clear = curvature < -CLEAR * (along.abs() + across.abs() + beside);
+    // The smaller eigenvalue of the 2 x 2 matrix that A is in that plane; v itself where A v vanished.
+    let lowest = 0.5 * (along + across) - (0.5 * (along - across)).hypot(beside);
+    let curvature = if lowest.is_nan() { along } else { lowest };
+    // What A v is may be all of rounding, so that the plane does not tell how large A is.
+    let is_clear = curvature < 0.0
+        && curvature < -CLEAR.max(m as f64 * f64::EPSILON) * largest_eigenvalue(m, SETTLED, ctx, product).abs();
     if is_clear { LinearError::NegativeCurvature { curvature } } else { error }
 }
 
-/// The smallest eigenvalue of A, m x m, from above, at most `bound`, which it is known not to exceed. Up to 60 products.
+/// The smallest eigenvalue of A, m x m, from above, at most `bound`, which it is known not to exceed. Up to 120 products.
 pub(crate) fn smallest_eigenvalue(m: usize, bound: f64, product: &Product<'_>, ctx: &mut Ctx) -> f64 {
     let largest_of_minus = largest_eigenvalue(m, SETTLED, ctx, |v, out, ctx| {
         product(v, out, ctx);
         out.iter_mut().for_each(|out| *out = -*out);
     });
+    let rounding = ROUNDING * largest_of_minus.abs().max(largest_eigenvalue(m, SETTLED, ctx, product).abs());
     // A NaN of overflow tells nothing.
-    (-largest_of_minus).min(bound)
+    (rounding - largest_of_minus).min(bound)
 }

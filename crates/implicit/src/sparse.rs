@@ -238,7 +238,8 @@ impl SparseWorkspace {
     /// Analyses the pattern, if it changed.
     fn analyse<P: AssembleHessian + ?Sized>(&mut self, hessian: Hessian<'_, P>, limit: u64) -> Result<(), LinearError> {
         if !self.form.update(hessian, "sparse", limit)? {
-            return Ok(());
+            let needed = self.spd.matrix.bytes() + self.form.bytes();
+            return if needed > limit { Err(LinearError::TooLarge { needed, limit }) } else { Ok(()) };
         }
         let pattern = self.form.pattern().cloned().unwrap_or_default();
         let analysed = self.spd.matrix.analyse(pattern, limit.saturating_sub(self.form.bytes_assembling()));

@@ -674,6 +674,69 @@ fn a_solution_that_overflows_is_an_error() {
 }
 
 #[test]
+fn a_semidefinite_matrix_is_never_called_negative() {
+    let gram = |b: &[Vec<f64>]| -> Vec<Vec<f64>> {
+        let m = b[0].len();
+        let entry = |i: usize, j: usize| b.iter().map(|b| b[i] * b[j]).sum();
+        (0..m).map(|i| (0..m).map(|j| entry(i, j)).collect()).collect()
+    };
+    // A right-hand side in the null space, where all that is met is rounding, and others.
+    let mut cases = vec![
+        (vec![vec![1.0, 5.0, 3.0]], vec![5.0 / 7.0, -1.0 / 7.0, 0.0]),
+        (vec![vec![1.0, 5.0, 7.0]], vec![5.0 / 7.0, -1.0 / 7.0, 0.0]),
+        (vec![vec![1.0, 4.0, 3.0]], vec![1.0, 2.0, 3.0]),
+    ];
+    for seed in 0..60 {
+        let (m, rank) = (2 + seed as usize % 7, 1 + seed as usize % 3);
+        let factors =
+            (0..rank).map(|k| random::vector(m, seed + 100 * k as u64 + 1).iter().map(|v| (5.0 * v).round()).collect());
+        cases.push((factors.collect(), random::vector(m, seed + 1000)));
+    }
+    for (b, rhs) in cases {
+        for (name, answer) in by_every_solver(&quadratic(&gram(&b)), &rhs) {
+            assert!(
+                !matches!(answer, Err(LinearError::NegativeCurvature { .. })),
+                "{name}, {b:?}, {rhs:?}: {answer:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_curvature_is_told_below_the_smallest_eigenvalue() {
+    for size in [1e8, 1e17, 1e19, 1e25, 1e100] {
+        let problem = quadratic(&[vec![size, 0.0, 0.0], vec![0.0, 1.0, 2.0], vec![0.0, 2.0, 1.0]]);
+        for (name, answer) in by_every_solver(&problem, &[1.0, -1.0, 0.5]) {
+            if let Err(LinearError::NegativeCurvature { curvature }) = answer {
+                assert!((-1.0 - 1e-9..0.0).contains(&curvature), "{name}, {size:e}: {curvature:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_very_different_sizes_are_solved() {
+    let cases = [
+        (vec![(0, 0, 1e5), (1, 0, 1e5), (1, 1, 1.0)], 1e-4),
+        (vec![(0, 0, 1e5), (1, 0, 1e5), (1, 1, 1.0)], 1e-8),
+        (vec![(0, 0, 1e3), (1, 0, 1e3), (1, 1, 1e-3)], 1e-4),
+        (vec![(0, 0, 1e4), (1, 1, 1e-4)], 1e-8),
+        (vec![(0, 0, 1e3), (0, 1, 1.0), (1, 0, 1e3), (1, 2, 1e-4)], 1e-8),
+    ];
+    for (triplets, lambda) in cases {
+        let problem = Glm::new(Design::from_triplets(2, 4, &triplets).unwrap(), Squared, lambda).unwrap();
+        let (z, x) = (vec![0.0; 4], vec![1.0; 2]);
+        for rhs in [[0.3, -0.7, 0.2, 0.5], [1.0, 0.0, 0.0, 0.0]] {
+            let auto = solve_at(&Auto::default(), &problem, Point::new(&z, &x), &rhs).unwrap().1;
+            assert!(auto.residual <= 1e-3, "{triplets:?}, {lambda:e}: {auto:?}");
+            let dual = solve_at(&DualCholesky::default(), &problem, Point::new(&z, &x), &rhs);
+            // Where it cannot be used it says so, and not that the Hessian is singular.
+            assert!(!matches!(dual, Err(LinearError::Singular { .. })), "{triplets:?}, {lambda:e}: {dual:?}");
+        }
+    }
+}
+
+#[test]
 fn a_solution_that_underflows_is_told_by_its_residual() {
     for (rhs, exponent) in [([1e-300, 2e-300], 30), ([1e-300, 2e-300], 12), ([1e-310, 1e-312], 3)] {
         let problem = diagonal(&[10f64.powi(exponent), 3.0 * 10f64.powi(exponent)]);

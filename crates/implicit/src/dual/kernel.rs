@@ -70,13 +70,9 @@ impl<F: Triangle> Kernel<F> {
     /// [`LinearError`].
     pub(super) fn factorise(&mut self, n: usize, ctx: &mut Ctx) -> Result<(), LinearError> {
         let entries = &self.entries;
-        let mut diagonal = Vec::with_capacity(n);
-        self.range.matrix.fill(entries, |_, _, entry| entry);
-        self.range.matrix.diagonal(&mut diagonal);
-        let largest = max_abs(&diagonal);
-        // Directions of D below this one count as the rest; they are as good as orthogonal to the rows.
-        let rounding = if largest > 0.0 { n as f64 * f64::EPSILON * largest } else { 1.0 };
-        let raised = |i, j, entry: f64| if i == j { entry + rounding } else { entry };
+        // A row of D that the others span but for this share of it counts as one of theirs: it is of rounding. An empty row has no part.
+        let raise = |entry: f64| if entry > 0.0 { entry * (1.0 + n as f64 * f64::EPSILON) } else { 1.0 };
+        let raised = |i, j, entry: f64| if i == j { raise(entry) } else { entry };
         self.range.prepare_raised(&mut |matrix| matrix.fill(entries, raised), ctx)
     }
 }
@@ -98,9 +94,6 @@ pub(super) trait Factors {
 
     /// `v <- (S^(1/2) K S^(1/2) + 1)^{-1} v`.
     fn solve_system(&mut self, v: &mut [f64]);
-
-    /// That the system is singular, which none is but for overflow.
-    fn singular(&self) -> LinearError;
 
     /// Numbers in the two factors.
     fn factor_entries(&self) -> u64;
@@ -137,10 +130,6 @@ impl<F: Triangle> Factors for Kernel<F> {
 
     fn solve_system(&mut self, v: &mut [f64]) {
         self.system.apply_inverse(v);
-    }
-
-    fn singular(&self) -> LinearError {
-        self.system.singular()
     }
 
     fn factor_entries(&self) -> u64 {

@@ -330,9 +330,11 @@ impl DualWorkspace {
         hessian: Hessian<'_, P>,
         solve: impl FnOnce(&mut Refined<'_>) -> T,
     ) -> Result<T, LinearError> {
-        let unprepared = LinearError::Unsuited { method: "dual", why: "the Hessian changed since it was prepared" };
+        let unsuited = |why| LinearError::Unsuited { method: "dual", why };
+        let unprepared = unsuited("the Hessian changed since it was prepared");
         let matrix = hessian.problem.as_gram().ok_or(unprepared)?.matrix(hessian.at.x);
-        let singular = self.stored.factors().singular();
+        // The Hessian is positive definite, whatever the dual makes of it.
+        let singular = unsuited("rows of D are too nearly dependent, or too unequal in size, at this penalty");
         let mut inverse = |v: &mut [f64], ctx: &mut Ctx| {
             v.chunks_exact_mut(matrix.columns().max(1)).for_each(|v| self.apply_inverse(matrix, v, ctx));
         };

@@ -34,6 +34,8 @@ const ITERATIONS_PER_ROOT: f64 = 12.0;
 const SMALLEST_SHARE: f64 = 1e-11;
 /// Rows of B that are added up together.
 const CHUNK: usize = 2048;
+/// A negative curvature, over the mean size of L_zz, that is none of rounding.
+const CLEAR: f64 = 1e-10;
 
 /// The Nyström preconditioner, of a rank that it chooses: the sketch is doubled as long as that costs fewer products than it is
 /// predicted to save.
@@ -174,14 +176,16 @@ impl NystromWorkspace {
                 break lower;
             }
             let spectrum = Spectrum::of(&gram, rank).ok_or(LinearError::NotFinite)?;
-            let [smallest, largest] = spectrum.extremes;
             // Where mu > 0 is known, it is of rounding.
-            if mu <= 0.0 && smallest < -(m as f64) * f64::EPSILON * largest.abs() {
+            if mu <= 0.0 {
                 let mut direction = vec![0.0; m];
                 for (y, omega) in spectrum.lowest.iter().zip(omega.chunks_exact(m)) {
                     axpy(*y, omega, &mut direction);
                 }
-                return Err(LinearError::NegativeCurvature { curvature: smallest / dot(&direction, &direction) });
+                let curvature = spectrum.extremes[0] / dot(&direction, &direction);
+                if curvature < -CLEAR * size / norm(omega) {
+                    return Err(LinearError::NegativeCurvature { curvature });
+                }
             }
             if shift.is_nan() || shift >= size + mu {
                 return Err(LinearError::Preconditioner { preconditioner: "nystrom" });
