@@ -590,6 +590,10 @@ fn the_dual_of_a_wide_band_is_sparse() {
         let (exact, _) = solve_at(&DenseCholesky::default(), &problem, at, &rhs).unwrap();
         // K is a band of 2, and there are two factors.
         assert!(report.factor_entries.unwrap() < 2 * 10 * n as u64, "{report:?}");
+        // The largest eigenvalue of K / lambda + 1, of which the smallest is 1, and no more than twice that in a narrow band.
+        let largest = problem.design().matrix().largest_eigenvalue(&vec![1.0; n], &mut Ctx::new()) / 1e-8;
+        let condition = report.condition.unwrap();
+        assert!(condition >= largest && condition <= 2.0 * largest, "{condition:e} of {largest:e}");
         // Squares of up to 5 times 8 entries a row, two rows a column, over the penalty.
         let reachable = 50.0 * 400.0 / 1e-8 * f64::EPSILON;
         assert!(report.residual <= reachable, "{report:?}");
