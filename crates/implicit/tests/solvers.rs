@@ -803,6 +803,21 @@ fn keeps_its_limit<P: Problem, H: HessianSolver<P>>(method: impl Fn(u64) -> H, p
 }
 
 #[test]
+fn a_smaller_limit_holds_for_what_was_kept() {
+    fn refuses<P: Problem, H: HessianSolver<P>>(problem: &P, within: impl Fn(u64) -> H) {
+        let (z, x) = (vec![0.0; problem.latent_len()], vec![0.0; problem.parameter_len()]);
+        let hessian = Hessian { problem, at: Point::new(&z, &x) };
+        let (mut workspace, mut ctx) = (Default::default(), Ctx::new());
+        within(1 << 30).prepare(hessian, &mut workspace, &mut ctx).unwrap();
+        let refused = within(1000).prepare(hessian, &mut workspace, &mut ctx);
+        assert!(matches!(refused, Err(LinearError::TooLarge { .. })), "{refused:?}");
+    }
+    let problem = wide_band(400, 1600, 1.0, |_, _| 1.0);
+    refuses(&problem, SparseCholesky::within);
+    refuses(&problem, DualCholesky::within);
+}
+
+#[test]
 fn a_limit_holds_for_all_that_a_sparse_factorisation_takes() {
     let m = 20_000;
     let triplets: Vec<_> = (0..1000).map(|i| (i, i, 1.0)).collect();
