@@ -1,4 +1,6 @@
 //! Negative curvature, measured once a method cannot go on: v^T L_zz v / v^T v for some v.
+//!
+//! Source: Golub and Van Loan, Matrix Computations, 4th ed., sections 8.1.2 (a Ritz value is no smaller than the smallest eigenvalue) and 10.1.
 
 use danskin_core::ctx::Ctx;
 use danskin_core::linear::LinearError;
@@ -15,7 +17,8 @@ const ROUNDING: f64 = 1e-14;
 /// Relative change of an eigenvalue below which it is taken.
 const SETTLED: f64 = 1e-3;
 
-/// [`LinearError::NegativeCurvature`] where A is seen to have one in the plane of v and A v, and otherwise `error`. Two products.
+/// [`LinearError::NegativeCurvature`] where A is seen to have one in the plane of v and A v, and otherwise `error`. Two products, and
+/// up to 60 more where one seems to be there, to tell it from rounding.
 ///
 /// Where v^T A v = 0, a matrix without negative curvature has A v = 0.
 pub(crate) fn or_indefinite(error: LinearError, v: &[f64], product: &Product<'_>, ctx: &mut Ctx) -> LinearError {
@@ -40,7 +43,8 @@ pub(crate) fn or_indefinite(error: LinearError, v: &[f64], product: &Product<'_>
     if is_clear { LinearError::NegativeCurvature { curvature } } else { error }
 }
 
-/// The smallest eigenvalue of A, m x m, from above, at most `bound`, which it is known not to exceed. Up to 120 products.
+/// The smallest eigenvalue of A, m x m, from above, by the method of Lanczos; at most `bound`, which it is known not to exceed. Up to
+/// 120 products.
 pub(crate) fn smallest_eigenvalue(m: usize, bound: f64, product: &Product<'_>, ctx: &mut Ctx) -> f64 {
     let largest_of_minus = largest_eigenvalue(m, SETTLED, ctx, |v, out, ctx| {
         product(v, out, ctx);
