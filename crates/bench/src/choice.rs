@@ -9,6 +9,9 @@ use danskin::solver::{Curvature, Inertia, Pace, Search, Trial};
 use danskin::unrolled::Sizes;
 use thiserror::Error;
 
+/// Pairs of a trail that certificates mix a point from.
+const TRAIL: usize = 10;
+
 /// A problem chosen at run time.
 pub type AnyProblem = dyn AssembleHessian;
 
@@ -283,6 +286,8 @@ pub struct Choices {
     pub linear: Linear,
     /// Relative residual that g3 asks of its linear system.
     pub linear_tolerance: f64,
+    /// Whether each gradient is certified.
+    pub certify: bool,
 }
 
 impl Default for Choices {
@@ -297,39 +302,75 @@ impl Default for Choices {
             kept: Kept::Steps,
             linear: Linear::default(),
             linear_tolerance: 1e-12,
+            certify: false,
         }
+    }
+}
+
+/// The gradient by `estimator`, certified where that is asked for.
+fn estimate<S, R, E>(
+    solution: &AnySolution<'_, S, R>,
+    estimator: E,
+    certify: bool,
+    ctx: &mut Ctx,
+) -> Result<Gradient, EstimateError>
+where
+    S: Solver<AnyProblem>,
+    R: Recorder<AnyProblem, S>,
+    E: Estimator<AnyProblem, S, R>,
+{
+    if certify {
+        solution.gradient_in(&Envelope, &Certified::new(estimator), ctx)
+    } else {
+        solution.gradient_in(&Envelope, &estimator, ctx)
     }
 }
 
 /// A recorder, and what it lets g2 be computed by.
 pub(crate) trait Recording<S: Solver<AnyProblem>>: Recorder<AnyProblem, S> + Sized {
     /// g2 at `solution`; `None` where nothing was recorded.
-    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>>;
+    fn automatic(
+        solution: &AnySolution<'_, S, Self>,
+        certify: bool,
+        ctx: &mut Ctx,
+    ) -> Option<Result<Gradient, EstimateError>>;
 }
 
 pub(crate) type AnySolution<'a, S, R> = Solution<'a, AnyProblem, S, R>;
 
 impl<S: Solver<AnyProblem>> Recording<S> for NoTape {
-    fn automatic(_: &AnySolution<'_, S, Self>, _: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
+    fn automatic(_: &AnySolution<'_, S, Self>, _: bool, _: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
         None
     }
 }
 
 impl<S: Unroll<AnyProblem>> Recording<S> for Tape {
-    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
-        Some(solution.gradient_in(&Envelope, &Automatic, ctx))
+    fn automatic(
+        solution: &AnySolution<'_, S, Self>,
+        certify: bool,
+        ctx: &mut Ctx,
+    ) -> Option<Result<Gradient, EstimateError>> {
+        Some(estimate(solution, Automatic, certify, ctx))
     }
 }
 
 impl<S: Replay<AnyProblem>> Recording<S> for Checkpoints {
-    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
-        Some(solution.gradient_in(&Envelope, &Automatic, ctx))
+    fn automatic(
+        solution: &AnySolution<'_, S, Self>,
+        certify: bool,
+        ctx: &mut Ctx,
+    ) -> Option<Result<Gradient, EstimateError>> {
+        Some(estimate(solution, Automatic, certify, ctx))
     }
 }
 
 impl<S: Unroll<AnyProblem>> Recording<S> for Tangents {
-    fn automatic(solution: &AnySolution<'_, S, Self>, ctx: &mut Ctx) -> Option<Result<Gradient, EstimateError>> {
-        Some(solution.gradient_in(&Envelope, &Forward, ctx))
+    fn automatic(
+        solution: &AnySolution<'_, S, Self>,
+        certify: bool,
+        ctx: &mut Ctx,
+    ) -> Option<Result<Gradient, EstimateError>> {
+        Some(estimate(solution, Forward, certify, ctx))
     }
 }
 
@@ -373,6 +414,12 @@ impl Paced for Iterate<Curvature> {}
 impl<W: Send> Paced for Iterate<Search<W>> {}
 
 impl Choices {
+    /// Pairs of the trail of a solve: for certificates of estimators that come by no better point themselves.
+    pub(crate) fn trail(&self) -> usize {
+        let forward = self.mode == Mode::Forward && self.estimators.contains(&EstimatorKind::Automatic);
+        if self.certify && (forward || self.estimators.contains(&EstimatorKind::Analytic)) { TRAIL } else { 0 }
+    }
+
     /// Whether g2 is asked for and computed backwards.
     pub(crate) fn is_reverse(&self) -> bool {
         self.estimators.contains(&EstimatorKind::Automatic) && self.mode == Mode::Reverse
@@ -413,18 +460,12 @@ impl Choices {
         R: Recording<S>,
     {
         match kind {
-            EstimatorKind::Analytic => Some(solution.gradient_in(&Envelope, &Analytic, ctx)),
-            EstimatorKind::Automatic => R::automatic(solution, ctx),
-            EstimatorKind::Implicit => Some(self.implicit(solution, ctx)),
+            EstimatorKind::Analytic => Some(estimate(solution, Analytic, self.certify, ctx)),
+            EstimatorKind::Automatic => R::automatic(solution, self.certify, ctx),
+            EstimatorKind::Implicit => {
+                let implicit = Implicit::new(self.linear).tolerance(self.linear_tolerance);
+                Some(estimate(solution, implicit, self.certify, ctx))
+            }
         }
-    }
-
-    fn implicit<S, R>(&self, solution: &AnySolution<'_, S, R>, ctx: &mut Ctx) -> Result<Gradient, EstimateError>
-    where
-        S: Solver<AnyProblem>,
-        R: Recording<S>,
-    {
-        let implicit = Implicit::new(self.linear).tolerance(self.linear_tolerance);
-        solution.gradient_in(&Envelope, &implicit, ctx)
     }
 }

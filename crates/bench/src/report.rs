@@ -3,6 +3,7 @@
 //! `docs/schemas` says the same of `report.json` as JSON Schema: a field here has its line there. Numbers that are not finite
 //! become null.
 
+use danskin::certificate::{Certificate, Parts, Theorem, Uncertified};
 use danskin::ctx::Cost;
 use danskin::design::Rounding;
 use danskin::estimator::EstimateError;
@@ -119,6 +120,60 @@ pub struct EstimateReport {
     cost: Option<CostReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     linear: Option<LinearReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateReport>,
+}
+
+/// A [`Certificate`], or why there is none.
+#[derive(Clone, Debug, Serialize)]
+struct CertificateReport {
+    bound: Option<f64>,
+    basis: &'static str,
+    reference: Option<&'static str>,
+    localised: Option<bool>,
+    parts: Option<PartsReport>,
+    theorem: Option<&'static str>,
+    why: Option<String>,
+    cost: Option<CostReport>,
+}
+
+/// [`Parts`].
+#[derive(Clone, Copy, Debug, Serialize)]
+struct PartsReport {
+    reference: f64,
+    iterate: f64,
+    linear: f64,
+    rounding: f64,
+}
+
+impl From<&Result<Certificate, Uncertified>> for CertificateReport {
+    fn from(certificate: &Result<Certificate, Uncertified>) -> Self {
+        match certificate {
+            Ok(Certificate { bound, basis, reference, localised, parts, theorem, cost }) => {
+                let Parts { reference: distance, iterate, rounding, linear } = *parts;
+                Self {
+                    bound: Some(*bound),
+                    basis: basis.name(),
+                    reference: Some(reference.name()),
+                    localised: Some(*localised),
+                    parts: Some(PartsReport { reference: distance, iterate, linear, rounding }),
+                    theorem: theorem.map(Theorem::name),
+                    why: None,
+                    cost: Some((*cost).into()),
+                }
+            }
+            Err(reason) => Self {
+                bound: None,
+                basis: "none",
+                reference: None,
+                localised: None,
+                parts: None,
+                theorem: None,
+                why: Some(reason.to_string()),
+                cost: None,
+            },
+        }
+    }
 }
 
 /// What a reader of an estimate should know beyond its status, on one line.
@@ -149,6 +204,7 @@ impl EstimateReport {
             norm: gradient.map(|gradient| norm(&gradient.value)),
             cost: cost.map(Into::into),
             linear: linear.map(Into::into),
+            certificate: gradient.map(|gradient| (&gradient.certificate).into()),
         }
     }
 }
@@ -314,7 +370,7 @@ impl FailureReport {
     #[must_use]
     pub fn new(instance: Instance, choices: &Choices, error: &SolveError) -> Self {
         let status = error.name();
-        let absent = EstimateReport { status, message: None, norm: None, cost: None, linear: None };
+        let absent = EstimateReport { status, message: None, norm: None, cost: None, linear: None, certificate: None };
         let estimators = choices.estimators.iter().map(|kind| (kind.name(), absent.clone())).collect();
         Self { schema: SCHEMA, instance, kept: choices.kept.into(), status, message: error.to_string(), estimators }
     }

@@ -126,7 +126,8 @@ impl Run<'_> {
         S: Solver<AnyProblem, State: Paced>,
         R: Recording<S>,
     {
-        let mut solve = Solve::new(self.problem, solver, self.x).stop(Stop::steps(0)).record(recorder);
+        let mut solve =
+            Solve::new(self.problem, solver, self.x).stop(Stop::steps(0)).trail(self.choices.trail()).record(recorder);
         if let Some(initial) = self.initial {
             solve = solve.from(initial);
         }

@@ -247,6 +247,7 @@ impl MethodArgs {
             kept,
             linear: self.linear()?,
             linear_tolerance: self.linear_tolerance,
+            certify: false,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use danskin::prelude::{SolveError, Status, Stop};
+use danskin::prelude::{Basis, Certificate, Gradient, SolveError, Status, Stop};
 use danskin::vector::norm;
 use danskin_bench::choice::Choices;
 use danskin_bench::report::{FailureReport, GradientReport, Instance, message};
@@ -19,6 +19,7 @@ use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices(args.tape.kept())?);
+    let choices = Choices { certify: true, ..choices };
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
     let input = input::read(args.problem, &args.design, penalty, args.values, &args.inputs, &choices, &mut ctx)?;
     let folder = Folder::open(&args.output)?;
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     }
     drop(ctx);
 
-    let mut failed = snapshot.status == Status::Diverged;
+    let (mut failed, mut bounds) = (snapshot.status == Status::Diverged, String::new());
     for (kind, gradient) in &snapshot.estimates {
         let file = format!("{kind}.npy");
         match gradient {
@@ -61,6 +62,9 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         let linear = gradient.as_ref().ok().and_then(|gradient| gradient.linear);
         if let Some(message) = message(gradient, linear).filter(|_| gradient.is_err() || !quiet) {
             warn(&format!("{kind}: {message}"));
+        }
+        if let (Ok(gradient), false) = (gradient, quiet) {
+            bounds.push_str(&format!("{kind}: {}\n", certified(gradient)));
         }
     }
     if snapshot.status == Status::Diverged {
@@ -79,6 +83,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
             snapshot.residual,
             args.output.display()
         ))?;
+        print(&bounds)?;
         match effect {
             Some(Ok(effect)) => {
                 print(&format!(
@@ -91,6 +96,19 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         }
     }
     Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// How wrong `gradient` can be, on one line.
+fn certified(gradient: &Gradient) -> String {
+    let size = norm(&gradient.value);
+    match &gradient.certificate {
+        Ok(Certificate { bound, basis, localised, .. }) => {
+            let share = if size > 0.0 { format!(" ({:.1e} of ‖g‖)", bound / size) } else { String::new() };
+            let far = if *localised || *basis == Basis::Estimated { "" } else { ", not localised: z is far from z*" };
+            format!("‖g - grad l‖ <= {bound:.1e}{share}, {}{far}", basis.name())
+        }
+        Err(reason) => format!("no bound: {reason}"),
+    }
 }
 
 /// Leaves a report of a solve that failed, and nothing that an earlier one left.

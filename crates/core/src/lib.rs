@@ -25,10 +25,12 @@
 //! | L_zz, L_xz, L_zx | `hess`, `cross`, `cross_t` | m x m, p x m, m x p |
 //! | rho, beta | `rho`, step size; `beta`, momentum | scalar |
 //! | lambda | `lambda`, penalty | scalar |
+//! | z', B1(z') | [`certificate::Reference`], [`certificate::AnalyticBound`] | m, scalar |
 //!
 //! Source: Ablin, Peyre, Moreau, "Super-efficiency of automatic differentiation for functions defined as a minimum",
 //! ICML 2020.
 
+pub mod certificate;
 pub mod ctx;
 pub mod design;
 pub mod estimator;

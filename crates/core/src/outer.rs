@@ -20,6 +20,11 @@ pub trait Outer<P: ?Sized>: Sync {
 
     /// `out += scale grad_x f(z, x)`, length p.
     fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx);
+
+    /// Whether f is L itself.
+    fn is_envelope(&self) -> bool {
+        false
+    }
 }
 
 /// f = L: the gradient of l(x) = min_z L(z, x).
@@ -41,6 +46,10 @@ impl<P: Objective + ?Sized> Outer<P> for Envelope {
 
     fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
         problem.grad_x(at, scale, out, ctx);
+    }
+
+    fn is_envelope(&self) -> bool {
+        true
     }
 }
 

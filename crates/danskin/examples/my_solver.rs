@@ -25,10 +25,11 @@ impl<P: Problem> Solver<P> for Scaled {
 }
 
 impl<P: Problem> Unroll<P> for Scaled {
-    fn pull(&self, step: Recorded<'_, P, Iterate>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Iterate>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (mut scaled, mut hess) = (vec![0.0; dual.len()], vec![0.0; dual.len()]);
         minus(&mut scaled, &self.0, dual);
-        step.problem.hess_cross(Point::new(step.record, step.x), &scaled, &mut hess, 1.0, x_dual, ctx);
+        step.problem.hess_cross(Point::new(step.record, step.x), &scaled, &mut hess, 1.0, out.x, ctx);
+        axpy(-1.0, &scaled, out.shift);
         axpy(1.0, &hess, dual);
     }
     fn push(&self, step: Recorded<'_, P, Iterate>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {

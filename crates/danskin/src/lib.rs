@@ -20,7 +20,7 @@
 //! A user picks one thing from each of [`problem`], [`solver`], [`estimator`] (with [`unrolled`] and [`implicit`]) and
 //! [`linear`]; they know of each other through the traits of those modules alone.
 
-pub use danskin_core::{ctx, design, estimator, linear, outer, problem, solve, solver, symmetric, vector};
+pub use danskin_core::{certificate, ctx, design, estimator, linear, outer, problem, solve, solver, symmetric, vector};
 #[cfg(feature = "data")]
 pub use danskin_data as data;
 pub use danskin_implicit as implicit;
@@ -34,6 +34,7 @@ struct Readme;
 
 /// What most programs need: `use danskin::prelude::*`.
 pub mod prelude {
+    pub use danskin_core::certificate::{Basis, Certificate, Certified, Uncertified};
     pub use danskin_core::ctx::{Cost, Ctx};
     pub use danskin_core::design::Design;
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
@@ -53,5 +54,5 @@ pub mod prelude {
         Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept, Nystrom,
         Preconditioner, SparseCholesky,
     };
-    pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Recorded, Replay, Tangents, Tape, Unroll};
+    pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Pulled, Recorded, Replay, Tangents, Tape, Unroll};
 }

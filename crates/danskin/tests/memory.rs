@@ -480,11 +480,12 @@ fn truncated<P: Problem, S: Unroll<P>>(solution: &Solution<'_, P, S, Tape>, oute
     let (problem, solver, x, tape) = (solution.problem(), solution.solver(), solution.x(), solution.recorder());
     let mut dual = vec![0.0; solver.tangent_len(problem)];
     dual[..problem.latent_len()].copy_from_slice(&outer.0);
-    let mut value = vec![0.0; problem.parameter_len()];
+    let (mut value, mut shift) = (vec![0.0; problem.parameter_len()], vec![0.0; problem.latent_len()]);
     let mut ctx = Ctx::new();
     for index in (solution.steps() - k..solution.steps()).rev() {
         let record = tape.record(index);
-        solver.pull(Recorded { problem, x, state: solution.state(), index, record }, &mut dual, &mut value, &mut ctx);
+        let mut out = Pulled { x: &mut value, shift: &mut shift };
+        solver.pull(Recorded { problem, x, state: solution.state(), index, record }, &mut dual, &mut out, &mut ctx);
     }
     value
 }
@@ -627,8 +628,8 @@ impl<P: Problem> Unroll<P> for Forgetful {
         self.0.tangent_len(problem)
     }
 
-    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
-        self.0.pull(step, dual, x_dual, ctx);
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
+        self.0.pull(step, dual, out, ctx);
     }
 
     fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {

@@ -118,11 +118,11 @@ impl Unroll<Lasso> for Ista {
         Ok(step)
     }
 
-    fn pull(&self, step: Recorded<'_, Lasso, Toy>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, Lasso, Toy>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         dual.iter_mut().zip(step.record).for_each(|(a, mask)| *a *= mask);
-        let mut da = vec![0.0; x_dual.len()];
+        let mut da = vec![0.0; out.x.len()];
         step.problem.design.matrix().apply(dual, &mut da, ctx);
-        axpy(self.rho, &da, x_dual);
+        axpy(self.rho, &da, out.x);
         let mut back = vec![0.0; dual.len()];
         step.problem.design.matrix().apply_transpose(&da, &mut back, ctx);
         axpy(-self.rho, &back, dual);
@@ -259,7 +259,7 @@ impl Unroll<Transport> for Sinkhorn {
         Ok(step)
     }
 
-    fn pull(&self, step: Recorded<'_, Transport, Toy>, dual: &mut [f64], x_dual: &mut [f64], _: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, Transport, Toy>, dual: &mut [f64], out: &mut Pulled<'_>, _: &mut Ctx) {
         let problem = step.problem;
         let (new_u, old_v) = step.record.split_at(problem.rows);
         let (u_dual, v_dual) = dual.split_at_mut(problem.rows);
@@ -268,7 +268,7 @@ impl Unroll<Transport> for Sinkhorn {
         }
         v_dual.fill(0.0);
         for (i, (_, share)) in Self::over_columns(problem, old_v).into_iter().enumerate() {
-            x_dual[i] += problem.eps / step.x[i] * u_dual[i];
+            out.x[i] += problem.eps / step.x[i] * u_dual[i];
             axpy(-u_dual[i], &share, v_dual);
         }
         u_dual.fill(0.0);
@@ -387,11 +387,11 @@ impl<P: Problem> Unroll<P> for HeavyBall {
         2 * problem.latent_len()
     }
 
-    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (z, w) = dual.split_at_mut(step.record.len());
         axpy(1.0, z, w);
         let mut hess = ctx.take(z.len());
-        step.problem.hess_cross(Point::new(step.record, step.x), w, &mut hess, -self.rho, x_dual, ctx);
+        step.problem.hess_cross(Point::new(step.record, step.x), w, &mut hess, -self.rho, out.x, ctx);
         axpy(-self.rho, &hess, z);
         self.brake(w);
         ctx.give(hess);

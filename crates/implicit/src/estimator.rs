@@ -161,6 +161,9 @@ where
             problem.cross(at, &v, -1.0, &mut gradient.value, ctx);
             outer.grad_x(problem, at, 1.0, &mut gradient.value, ctx);
             gradient.linear = Some(linear);
+            if outer.is_envelope() {
+                gradient.improved = Some(at.z.iter().zip(&v).map(|(z, v)| z - v).collect());
+            }
             gradient
         });
         ctx.give(v);

@@ -40,7 +40,7 @@ use crate::schedule::{Schedule, Sizes};
 /// ```compile_fail,E0277
 /// # use danskin_core::{ctx::Ctx, design::Design, problem::{Problem, glm::Glm, loss::Squared}, solve::Solve};
 /// # use danskin_core::solver::{GradientDescent, SolveError, Solver, Step};
-/// # use danskin_unrolled::{Checkpoints, Recorded, Unroll};
+/// # use danskin_unrolled::{Checkpoints, Pulled, Recorded, Unroll};
 /// struct Mine(GradientDescent);
 /// // `Solver` and `Unroll`, but not `Replay`.
 /// # impl<P: Problem> Solver<P> for Mine {
@@ -53,7 +53,7 @@ use crate::schedule::{Schedule, Sizes};
 /// #     }
 /// # }
 /// # impl<P: Problem> Unroll<P> for Mine {
-/// #     fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], out: &mut [f64], ctx: &mut Ctx) {}
+/// #     fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {}
 /// #     fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {}
 /// # }
 /// # let problem = Glm::new(Design::dense(1, 1, vec![2.0])?, Squared, 0.1)?;

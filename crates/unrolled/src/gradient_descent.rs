@@ -7,19 +7,20 @@ use danskin_core::solver::{Backtracking, GradientDescent, Iterate, Pace, SolveEr
 use danskin_core::vector::axpy;
 
 use crate::recorded_point::{point_len, recorded_point, step_recorded};
-use crate::rule::{Recorded, Unroll};
+use crate::rule::{Pulled, Recorded, Unroll};
 
-/// `x_dual -= rho L_xz dual`, `dual -= rho L_zz dual`.
+/// `out.x -= rho L_xz dual`, `out.shift += rho dual`, `dual -= rho L_zz dual`.
 pub(crate) fn pull<P: Problem + ?Sized>(
     problem: &P,
     at: Point<'_>,
     rho: f64,
     dual: &mut [f64],
-    x_dual: &mut [f64],
+    out: &mut Pulled<'_>,
     ctx: &mut Ctx,
 ) {
     let mut hess = ctx.take(dual.len());
-    problem.hess_cross(at, dual, &mut hess, -rho, x_dual, ctx);
+    problem.hess_cross(at, dual, &mut hess, -rho, out.x, ctx);
+    axpy(rho, dual, out.shift);
     axpy(-rho, &hess, dual);
     ctx.give(hess);
 }
@@ -55,9 +56,9 @@ impl<P: Problem + ?Sized> Unroll<P> for GradientDescent {
         step_recorded(self, problem, x, state, record, ctx, |_, _| {})
     }
 
-    fn pull(&self, step: Recorded<'_, P, Iterate<Pace>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Iterate<Pace>>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (at, _) = recorded_point(&step);
-        pull(step.problem, at, step.state.rho(), dual, x_dual, ctx);
+        pull(step.problem, at, step.state.rho(), dual, out, ctx);
     }
 
     fn push(&self, step: Recorded<'_, P, Iterate<Pace>>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
@@ -82,9 +83,9 @@ impl<P: Problem + ?Sized> Unroll<P> for Backtracking {
         step_recorded(self, problem, x, state, record, ctx, |state, rho| rho[0] = state.rho())
     }
 
-    fn pull(&self, step: Recorded<'_, P, Iterate<Trial>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Iterate<Trial>>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (at, rho) = recorded_point(&step);
-        pull(step.problem, at, rho[0], dual, x_dual, ctx);
+        pull(step.problem, at, rho[0], dual, out, ctx);
     }
 
     fn push(&self, step: Recorded<'_, P, Iterate<Trial>>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {

@@ -31,6 +31,6 @@ pub use checkpoints::Checkpoints;
 pub use forward::{Forward, Tangents};
 pub use replay::Replay;
 pub use reverse::{Automatic, Pull, Reversible};
-pub use rule::{Recorded, Unroll};
+pub use rule::{Pulled, Recorded, Unroll};
 pub use schedule::{Schedule, Sizes};
 pub use tape::Tape;

@@ -17,7 +17,7 @@ use danskin_core::vector::axpy;
 
 use crate::gradient_descent::{pull, push};
 use crate::recorded_point::{point_len, recorded_point, step_recorded};
-use crate::rule::{Recorded, Unroll};
+use crate::rule::{Pulled, Recorded, Unroll};
 
 impl<P: Problem + ?Sized> Unroll<P> for Nesterov {
     fn tangent_len(&self, problem: &P) -> usize {
@@ -39,13 +39,13 @@ impl<P: Problem + ?Sized> Unroll<P> for Nesterov {
         step_recorded(self, problem, x, state, record, ctx, |state, beta| beta[0] = state.beta())
     }
 
-    fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (at, beta) = recorded_point(&step);
         let (a, c) = dual.split_at_mut(dual.len() / 2);
         for (a, c) in a.iter_mut().zip(c) {
             (*a, *c) = ((1.0 + beta[0]) * *a + *c, -beta[0] * *a);
         }
-        pull(step.problem, at, step.state.rho(), a, x_dual, ctx);
+        pull(step.problem, at, step.state.rho(), a, out, ctx);
     }
 
     fn push(&self, step: Recorded<'_, P, Iterate<Inertia>>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx) {
@@ -78,12 +78,12 @@ impl<P: Problem + ?Sized> Unroll<P> for HeavyBall {
         step_recorded(self, problem, x, state, record, ctx, |_, _| {})
     }
 
-    fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx) {
+    fn pull(&self, step: Recorded<'_, P, Iterate<Inertia>>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx) {
         let (at, _) = recorded_point(&step);
         let (a, c) = dual.split_at_mut(dual.len() / 2);
         let mut old = ctx.take(a.len());
         old.copy_from_slice(a);
-        pull(step.problem, at, step.state.rho(), a, x_dual, ctx);
+        pull(step.problem, at, step.state.rho(), a, out, ctx);
         axpy(1.0, c, a);
         axpy(step.state.beta(), &old, a);
         c.iter_mut().zip(&old).for_each(|(c, old)| *c = -step.state.beta() * old);

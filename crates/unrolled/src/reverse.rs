@@ -7,7 +7,7 @@ use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solution};
 use danskin_core::solver::Solver;
 
-use crate::rule::{Recorded, Unroll};
+use crate::rule::{Pulled, Recorded, Unroll};
 
 /// The automatic estimator g2 in reverse mode, over a [`Tape`](crate::Tape) or [`Checkpoints`](crate::Checkpoints); over a tape it costs
 /// about as much as z_T. Over [`Tape::last`](crate::Tape::last) it is truncated.
@@ -70,14 +70,21 @@ where
         let mut value = vec![0.0; problem.parameter_len()];
         let mut dual = ctx.take_zeroed(solution.solver().tangent_len(problem));
         outer.grad_z(problem, solution.point(), &mut dual[..problem.latent_len()], ctx);
+        let mut shift = vec![0.0; problem.latent_len()];
         let mut pull = |index: usize, record: &[f64], ctx: &mut Ctx| {
             let step = Recorded { problem, x, state, index, record };
-            solution.solver().pull(step, &mut dual, &mut value, ctx);
+            let mut out = Pulled { x: &mut value, shift: &mut shift };
+            solution.solver().pull(step, &mut dual, &mut out, ctx);
         };
         let reversed = solution.recorder().reverse(solution, &mut pull, ctx);
         ctx.give(dual);
         reversed?;
         outer.grad_x(problem, solution.point(), 1.0, &mut value, ctx);
-        Ok(Gradient::new(value))
+        let mut gradient = Gradient::new(value);
+        if outer.is_envelope() && shift.iter().any(|s| *s != 0.0) {
+            shift.iter_mut().zip(solution.z()).for_each(|(s, z)| *s = z - *s);
+            gradient.improved = Some(shift);
+        }
+        Ok(gradient)
     }
 }

@@ -20,6 +20,16 @@ pub struct Recorded<'a, P: ?Sized, T> {
     pub record: &'a [f64],
 }
 
+/// What a reverse pass sums up.
+#[derive(Debug)]
+pub struct Pulled<'a> {
+    /// The derivative in x, length p.
+    pub x: &'a mut [f64],
+    /// s with which z_T - s is nearer to z* than z_T: `+= rho a` of each step that adds `-rho L_xz a` to the derivative in x. Length m; a
+    /// rule that has no such form leaves it as it is.
+    pub shift: &'a mut [f64],
+}
+
 /// The derivative of one whole step of a solver, z_{t+1} = A(z_t, x), momentum and inner blocks included.
 ///
 /// A solver that carries more than z_t (a momentum) has tangents and duals longer than m; the part of z comes first.
@@ -29,8 +39,8 @@ pub struct Recorded<'a, P: ?Sized, T> {
     note = "implement `Unroll` for it, or take an estimator that needs z_T alone: `Analytic`, `Implicit`"
 )]
 pub trait Unroll<P: Objective + ?Sized>: Solver<P> {
-    /// Backwards: `x_dual += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual.
-    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], x_dual: &mut [f64], ctx: &mut Ctx);
+    /// Backwards: `out.x += (dA/dx)^T dual`, then `dual <- (dA/dz)^T dual`, both at the old dual; and `out.shift`, as [`Pulled`] says.
+    fn pull(&self, step: Recorded<'_, P, Self::State>, dual: &mut [f64], out: &mut Pulled<'_>, ctx: &mut Ctx);
 
     /// Forwards: `tangent <- dA/dz tangent + dA/dx dx`, with `dx` of length p.
     fn push(&self, step: Recorded<'_, P, Self::State>, dx: &[f64], tangent: &mut [f64], ctx: &mut Ctx);

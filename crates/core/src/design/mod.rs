@@ -4,6 +4,7 @@
 //! trait, `Rows`, through which [`Matrix::pass`] and everything else reads them. Values are finite; an index takes 1, 2 or 4 bytes,
 //! a value 8, or 4 or none where nothing is lost by it ([`Design::rounded`] loses). Arithmetic is in f64. Where D itself is the parameter, its values come from x: [`Design::with_values`].
 
+mod bounds;
 mod fingerprint;
 mod footprint;
 mod gram;
@@ -19,6 +20,7 @@ mod storage;
 use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
+pub use bounds::gamma;
 pub use fingerprint::Fingerprint;
 pub use footprint::Footprint;
 pub use gram::blocks_len;
@@ -118,6 +120,8 @@ pub struct Design {
     order: Order,
     /// The transpose, where sums down the columns are faster by it.
     transpose: Option<Transpose>,
+    /// The square of the norm of each row.
+    row_squares: Vec<f64>,
 }
 
 impl Design {
@@ -257,7 +261,17 @@ impl Design {
             }
             _ => None,
         };
-        Self { storage, cuts, order, transpose }
+        let mut design = Self { storage, cuts, order, transpose, row_squares: Vec::new() };
+        let mut row_squares = vec![0.0; design.rows()];
+        design.matrix().sum_squares(&[], &mut row_squares);
+        design.row_squares = row_squares;
+        design
+    }
+
+    /// ‖d_i‖² of each row, length n.
+    #[must_use]
+    pub fn row_squares(&self) -> &[f64] {
+        &self.row_squares
     }
 
     /// Number of rows, n.

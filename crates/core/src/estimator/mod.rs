@@ -6,6 +6,7 @@ pub use analytic::Analytic;
 
 use thiserror::Error;
 
+use crate::certificate::{Certificate, Uncertified};
 use crate::ctx::{Cost, Ctx};
 use crate::linear::{LinearError, LinearSolve};
 use crate::outer::Envelope;
@@ -23,13 +24,18 @@ pub struct Gradient {
     pub cost: Cost,
     /// The linear solve behind an implicit gradient.
     pub linear: Option<LinearSolve>,
+    /// A bound on its error, or why there is none; [`Certified`](crate::certificate::Certified) asks for it.
+    pub certificate: Result<Certificate, Uncertified>,
+    /// A point nearer to z* than z_T, to second order, that the estimator came by on its way: z_T - s of the reverse pass, with s what its duals
+    /// sum up to; z_T - v of the linear solve. Of no other outer function than L.
+    pub improved: Option<Vec<f64>>,
 }
 
 impl Gradient {
     /// A gradient without a linear solve; its cost is filled in by [`Solution::gradient`].
     #[must_use]
     pub fn new(value: Vec<f64>) -> Self {
-        Self { value, cost: Cost::default(), linear: None }
+        Self { value, cost: Cost::default(), linear: None, certificate: Err(Uncertified::NotAsked), improved: None }
     }
 }
 
@@ -149,6 +155,9 @@ impl<P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'_, P, S, 
         let mark = ctx.mark();
         let mut gradient = estimator.estimate(self, outer, ctx)?;
         gradient.cost = ctx.since(mark);
+        if let Ok(certificate) = &gradient.certificate {
+            gradient.cost = gradient.cost.without(certificate.cost);
+        }
         match gradient.value.iter().position(|v| !v.is_finite()) {
             Some(position) => Err(EstimateError::NotFinite { position, value: gradient.value[position] }),
             None => Ok(gradient),

@@ -23,6 +23,7 @@ pub mod quadratic;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
 
+use crate::certificate::{AnalyticBound, Effort, Unproved};
 use crate::ctx::Ctx;
 
 /// Where a derivative is taken, and what is already known there.
@@ -155,6 +156,28 @@ pub trait Problem: Objective {
     /// Whether L(c z, x) is known to fall for all c >= 1, z that of `at`: then L has no minimum, and z* does not exist.
     fn falls_for_ever(&self, _at: Point<'_>, _ctx: &mut Ctx) -> bool {
         false
+    }
+
+    /// A bound on ‖grad_x L(z, x) - grad l(x)‖, z and x those of `at`: on the error of g1. It takes no pass over D where `at` holds gradient and memo,
+    /// unless the norms of the rows of D depend on x or on groups of columns, and unless `effort` asks for one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unproved`], with the reason, where none is known.
+    fn analytic_bound(&self, _at: Point<'_>, _effort: Effort, _ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
+        Err(Unproved::Unknown)
+    }
+
+    /// Makes the constants sharper that bounds rest on, for good where they do not depend on x: a few passes over D.
+    fn sharpen_bounds(&self, _x: &[f64], _ctx: &mut Ctx) {}
+
+    /// A bound on ‖L_xz L_zz^-1 r‖ at `at` over all r with ‖r‖ <= `residual`: what a linear solve that left r did to g3.
+    ///
+    /// # Errors
+    ///
+    /// [`Unproved`], with the reason, where none is known.
+    fn linear_bound(&self, _at: Point<'_>, _residual: f64, _ctx: &mut Ctx) -> Result<f64, Unproved> {
+        Err(Unproved::Unknown)
     }
 
     /// A number that the rank of L_zz nowhere exceeds; m if no better one is known. Below m, the Hessian is singular.

@@ -7,11 +7,13 @@ mod observer;
 mod recorder;
 mod solution;
 mod stop;
+mod trail;
 
 pub use observer::{Observer, Seen};
 pub use recorder::{NoTape, Recorder};
 pub use solution::Solution;
 pub use stop::{Status, Stop};
+pub use trail::Trail;
 
 use crate::ctx::Ctx;
 use crate::problem::Objective;
@@ -29,12 +31,13 @@ pub struct Solve<'a, P: ?Sized, S, R = NoTape> {
     stop: Stop,
     recorder: R,
     observer: Option<&'a mut dyn Observer>,
+    trail: usize,
 }
 
 impl<'a, P: Objective + ?Sized, S: Solver<P>> Solve<'a, P, S> {
     /// Minimise `problem` in z at the parameter `x` (length p) by `solver`, from z_0 = 0, to the default [`Stop`].
     pub fn new(problem: &'a P, solver: &'a S, x: &'a [f64]) -> Self {
-        Self { problem, solver, x, initial: None, stop: Stop::default(), recorder: NoTape, observer: None }
+        Self { problem, solver, x, initial: None, stop: Stop::default(), recorder: NoTape, observer: None, trail: 0 }
     }
 }
 
@@ -51,8 +54,14 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solve<'a, P, S,
 
     /// Record with `recorder`, which the unrolled estimators need.
     pub fn record<R2: Recorder<P, S>>(self, recorder: R2) -> Solve<'a, P, S, R2> {
-        let Self { problem, solver, x, initial, stop, recorder: _, observer } = self;
-        Solve { problem, solver, x, initial, stop, recorder, observer }
+        let Self { problem, solver, x, initial, stop, recorder: _, observer, trail } = self;
+        Solve { problem, solver, x, initial, stop, recorder, observer, trail }
+    }
+
+    /// Keep the last `pairs` iterates with their gradients, 2 m numbers each: certificates mix a better point from them. 10 are a
+    /// good number.
+    pub fn trail(self, pairs: usize) -> Self {
+        Self { trail: pairs, ..self }
     }
 
     /// Let `observer` look at each step.
@@ -76,13 +85,13 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solve<'a, P, S,
     ///
     /// As [`Solve::run`].
     pub fn run_in(self, ctx: &mut Ctx) -> Result<Solution<'a, P, S, R>, SolveError> {
-        let Self { problem, solver, x, initial, stop, recorder, observer } = self;
+        let Self { problem, solver, x, initial, stop, recorder, observer, trail } = self;
         stop.check()?;
         check_vector("x", problem.parameter_len(), x)?;
         let zeros = if initial.is_none() { vec![0.0; problem.latent_len()] } else { Vec::new() };
         let initial = initial.unwrap_or(&zeros);
         check_vector("the initial z", problem.latent_len(), initial)?;
-        let mut solution = Solution::start(problem, solver, x, initial, recorder, ctx)?;
+        let mut solution = Solution::start(problem, solver, x, initial, recorder, trail, ctx)?;
         solution.advance(stop, observer, ctx)?;
         Ok(solution)
     }

@@ -3,10 +3,11 @@
 use super::observer::{Observer, Seen};
 use super::recorder::{NoTape, Recorder};
 use super::stop::{Status, Stop};
+use super::trail::Trail;
 use crate::ctx::{Cost, Ctx, Phase};
 use crate::linear::LinearError;
 use crate::problem::{Objective, Point};
-use crate::solver::{SolveError, Solver, State, Step};
+use crate::solver::{SolveError, Solver, State, Step, check_vector};
 
 /// z_T, bound to the problem, solver and parameter it belongs to and to what was recorded on the way.
 pub struct Solution<'a, P: ?Sized, S: Solver<P>, R = NoTape> {
@@ -19,6 +20,7 @@ pub struct Solution<'a, P: ?Sized, S: Solver<P>, R = NoTape> {
     steps: usize,
     initial_residual: f64,
     cost: Cost,
+    trail: Trail,
 }
 
 impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P, S, R> {
@@ -29,6 +31,7 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
         x: &'a [f64],
         initial: &[f64],
         mut recorder: R,
+        trail: usize,
         ctx: &mut Ctx,
     ) -> Result<Self, SolveError> {
         let mark = ctx.mark();
@@ -36,7 +39,9 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
         recorder.begin(problem, solver, x, &state, ctx)?;
         let initial_residual = state.residual();
         let (status, cost) = (Status::StepsTaken, ctx.since(mark));
-        Ok(Self { problem, solver, x, state, recorder, status, steps: 0, initial_residual, cost })
+        let mut trail = Trail::new(trail);
+        trail.push(state.latent(), state.grad_z());
+        Ok(Self { problem, solver, x, state, recorder, status, steps: 0, initial_residual, cost, trail })
     }
 
     /// Goes on from z_T until `stop`, whose number of steps counts from z_0 on. One trajectory, looked at on the way.
@@ -46,6 +51,23 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
     /// As [`Solve::run`](super::Solve::run).
     pub fn resume(&mut self, stop: Stop, ctx: &mut Ctx) -> Result<(), SolveError> {
         self.advance(stop, None, ctx)
+    }
+
+    /// Begins again from z_0 = `initial`, length m; what was recorded is void. Costs add up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Solve::run`](super::Solve::run).
+    pub fn restart(&mut self, initial: &[f64], ctx: &mut Ctx) -> Result<(), SolveError> {
+        check_vector("the initial z", self.problem.latent_len(), initial)?;
+        let mark = ctx.mark();
+        self.state = self.solver.init(self.problem, self.x, initial, ctx)?;
+        self.recorder.begin(self.problem, self.solver, self.x, &self.state, ctx)?;
+        (self.steps, self.status, self.initial_residual) = (0, Status::StepsTaken, self.state.residual());
+        self.trail.clear();
+        self.trail.push(self.state.latent(), self.state.grad_z());
+        self.cost = self.cost.then(ctx.since(mark));
+        Ok(())
     }
 
     pub(super) fn advance(
@@ -79,9 +101,17 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solution<'a, P,
                 break Status::Interrupted;
             }
             match step? {
-                Step::Advanced => self.steps += 1,
+                Step::Advanced => {
+                    self.steps += 1;
+                    // Where the number of steps is known, those before the last ones would only be overwritten.
+                    if stop.expected().is_none_or(|last| self.steps + self.trail.capacity() > last) {
+                        self.trail.push(self.state.latent(), self.state.grad_z());
+                    }
+                }
                 Step::Restarted => {
                     self.steps = 0;
+                    self.trail.clear();
+                    self.trail.push(self.state.latent(), self.state.grad_z());
                     self.recorder.begin(self.problem, self.solver, self.x, &self.state, ctx)?;
                 }
                 Step::Stalled => break Status::Stalled,
@@ -139,6 +169,12 @@ impl<'a, P: ?Sized, S: Solver<P>, R> Solution<'a, P, S, R> {
     #[must_use]
     pub fn state(&self) -> &S::State {
         &self.state
+    }
+
+    /// The last iterates with their gradients, as far as [`Solve::trail`](super::Solve::trail) asked for them.
+    #[must_use]
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     /// What was recorded.

@@ -22,13 +22,15 @@
 //! `grad_x L` costs no pass with the memo, except for the entries of D; `L_xz v` and `L_zx w` share the pass of `L_zz v`, except
 //! that `L_zx w` for the entries of D takes four. Without the memo, `L`, `grad_x L` and that `L_zx w` cost one more.
 
+mod bound;
 mod products;
 mod regularisation;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
+use self::bound::Constants;
 use self::regularisation::Regularisation;
 use super::loss::RowLoss;
 use super::penalty::{Penalty, Ridge};
@@ -137,6 +139,8 @@ pub struct Glm<L, R = Ridge> {
     /// The group of each column; empty where there is one group.
     groups: Vec<u32>,
     hessian_rank_bound: usize,
+    /// Made when a gradient is certified.
+    constants: OnceLock<Arc<Constants>>,
 }
 
 /// Numbers that a vector can have.
@@ -168,6 +172,7 @@ impl<L: RowLoss> Glm<L> {
             lambdas: vec![lambda],
             groups: Vec::new(),
             hessian_rank_bound: 0,
+            constants: OnceLock::new(),
         };
         Ok(problem.with_rank_bound())
     }
@@ -177,8 +182,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     /// The same problem with another penalty r in the place of z²/2.
     #[must_use]
     pub fn penalised_by<R2: Penalty>(self, penalty: R2) -> Glm<L, R2> {
-        let Self { design, loss, penalty: _, wrt, targets, weights, lambdas, groups, hessian_rank_bound } = self;
-        Glm { design, loss, penalty, wrt, targets, weights, lambdas, groups, hessian_rank_bound }
+        let Self { design, loss, penalty: _, wrt, targets, weights, lambdas, groups, hessian_rank_bound, constants } =
+            self;
+        Glm { design, loss, penalty, wrt, targets, weights, lambdas, groups, hessian_rank_bound, constants }
     }
 
     /// The same problem with a weight for each row.
@@ -205,7 +211,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         if let Some(column) = groups.iter().position(|&group| group as usize >= lambdas.len()) {
             return Err(GlmError::Group { column, group: groups[column], groups: lambdas.len() });
         }
-        Ok(Self { lambdas, groups, ..self }.with_rank_bound())
+        Ok(Self { lambdas, groups, constants: OnceLock::new(), ..self }.with_rank_bound())
     }
 
     /// The same problem with another parameter: `wrt` is what x is from here on, and `targets` are y. Returns the x at which
@@ -229,7 +235,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             }
             Wrt::Design => self.design.values(),
         };
-        self.wrt = wrt;
+        (self.wrt, self.constants) = (wrt, OnceLock::new());
         self.targets = if wrt == Wrt::Targets { Vec::new() } else { targets };
         Ok((self.with_rank_bound(), x))
     }

@@ -3,6 +3,7 @@
 use super::super::loss::Recession;
 use super::super::{AssembleHessian, GramHessian, Objective, Point, Problem, Work};
 use super::{Glm, Penalty, RowLoss, Wrt};
+use crate::certificate::{AnalyticBound, Effort, Unproved};
 use crate::ctx::Ctx;
 use crate::design::{Block, EntryOutput, Matrix, Pass, blocks_len};
 use crate::rowwise;
@@ -21,7 +22,7 @@ impl Scaled<'_> {
 }
 
 /// What the loss sees of each row, at one (z, x).
-struct Row<'a, L> {
+pub(super) struct Row<'a, L> {
     loss: &'a L,
     targets: &'a [f64],
     /// Empty for ones.
@@ -36,12 +37,12 @@ impl<L: RowLoss> Row<'_, L> {
     }
 
     #[inline]
-    fn of<'b>(&self, vector: &'b [f64], row: usize) -> &'b [f64] {
+    pub(super) fn of<'b>(&self, vector: &'b [f64], row: usize) -> &'b [f64] {
         &vector[row * self.width()..][..self.width()]
     }
 
     #[inline]
-    fn y(&self, row: usize) -> &[f64] {
+    pub(super) fn y(&self, row: usize) -> &[f64] {
         self.of(self.targets, row)
     }
 
@@ -58,13 +59,13 @@ impl<L: RowLoss> Row<'_, L> {
     }
 
     #[inline]
-    fn weight(&self, row: usize) -> f64 {
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.get(row).copied().unwrap_or(1.0)
     }
 }
 
 impl<L: RowLoss, R: Penalty> Glm<L, R> {
-    fn row<'a>(&'a self, x: &'a [f64]) -> Row<'a, L> {
+    pub(super) fn row<'a>(&'a self, x: &'a [f64]) -> Row<'a, L> {
         Row { loss: &self.loss, targets: self.targets(x), weights: self.weights(x) }
     }
 
@@ -377,6 +378,18 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
             });
             falls && !rises
         })
+    }
+
+    fn analytic_bound(&self, at: Point<'_>, effort: Effort, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
+        self.error_of_g1(at, effort, ctx)
+    }
+
+    fn sharpen_bounds(&self, x: &[f64], ctx: &mut Ctx) {
+        self.sharpen(x, ctx);
+    }
+
+    fn linear_bound(&self, at: Point<'_>, residual: f64, ctx: &mut Ctx) -> Result<f64, Unproved> {
+        self.effect_of_residual(at, residual, ctx)
     }
 
     fn hessian_rank_bound(&self) -> usize {

@@ -20,14 +20,14 @@ pub(super) struct Regularisation<'a, R> {
 }
 
 impl<R: Penalty> Regularisation<'_, R> {
-    fn lambda(&self, group: usize) -> f64 {
+    pub(super) fn lambda(&self, group: usize) -> f64 {
         // Where there are no columns, there may be no group either.
         let lambda = self.lambdas.get(group).copied().unwrap_or(0.0);
         if self.logarithms { lambda.exp() } else { lambda }
     }
 
     /// `update(lambda, group, coordinate)` over the coordinates of z, `len` of them.
-    fn each(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
+    pub(super) fn each(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
         if self.groups.is_empty() {
             let lambda = self.lambda(0);
             (0..len).for_each(|j| update(lambda, 0, j));

@@ -14,7 +14,7 @@
 
 use num_dual::{DualNum, second_derivative, second_partial_derivative};
 
-use super::{Loss, Recession};
+use super::{Between, Loss, Recession};
 
 /// What a [`LossValue`] computes with: f64, or dual numbers over it, with the functions of f64 under the same names. They
 /// are compared by their real parts.
@@ -45,6 +45,16 @@ pub trait LossValue: Sync {
     /// As [`Loss::recession`].
     fn recession(&self, _u: f64, _y: f64) -> Recession {
         Recession::Rises
+    }
+
+    /// As [`Loss::between`].
+    fn between(&self, _u: f64, _y: f64, _h: f64) -> Option<Between> {
+        None
+    }
+
+    /// As [`Loss::is_of_difference`].
+    fn is_of_difference(&self) -> bool {
+        false
     }
 }
 
@@ -81,6 +91,14 @@ impl<V: LossValue> Loss for ByDualNumbers<V> {
 
     fn recession(&self, u: f64, y: f64) -> Recession {
         self.0.recession(u, y)
+    }
+
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        self.0.between(u, y, h)
+    }
+
+    fn is_of_difference(&self) -> bool {
+        self.0.is_of_difference()
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 8 (the logarithmic link).
 
-use super::{Loss, NamedLoss, Poisson, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Poisson, Recession, Refusal, Targets};
 
 /// The gamma loss; y > 0, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,12 @@ impl Loss for Gamma {
     /// curvature there is c as well.
     fn curvature(&self, y: f64, level: f64) -> Option<f64> {
         if y > 0.0 { Loss::curvature(&Poisson, 1.0, level - y.ln()) } else { None }
+    }
+
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        // As of the Poisson loss at -u, y times.
+        let Between { secant, curvature, .. } = Loss::between(&Poisson, -u, y, h)?;
+        if y >= 0.0 { Some(Between { secant: y * secant, curvature: y * curvature, cross: curvature }) } else { None }
     }
 
     fn lower_bound(&self, y: f64) -> f64 {

@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The Huber loss: quadratic for residuals up to delta, linear beyond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +61,17 @@ impl Loss for Huber {
 
     fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
         Some(1.0)
+    }
+
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        let slope = |r: f64| r.clamp(-self.delta, self.delta);
+        let bend = |r: f64| if r.abs() <= self.delta { 1.0 } else { 0.0 };
+        let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, slope, bend);
+        Some(Between::of_difference(secant, curvature))
+    }
+
+    fn is_of_difference(&self) -> bool {
+        true
     }
 }
 

@@ -5,11 +5,19 @@
 
 use crate::simd::{Loop, exp_of_nonpositive, widest};
 
-use super::{Loss, NamedLoss, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets};
 
 /// The logistic loss; y is a label -1 or +1, or any real number (the gradient with respect to it is asked for).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Logistic;
+
+/// m > 0 with m tanh(m/2) = 2.
+const TURN: f64 = 2.399_357_280_515_467_7;
+/// |phi_uy| is nowhere larger: it is 1.09983932... at m = -[`TURN`], and 0.09983932... at `TURN`.
+const LARGEST_CROSS: f64 = 1.099_84;
+/// Reach of a margin up to which bounds by its curvature alone are sharp enough.
+const SHORT: f64 = 0.125;
+
 
 /// (s, w) at margin m, from exp(-|m|) alone: neither overflows, and w keeps its relative accuracy at every m.
 #[inline(always)]
@@ -96,6 +104,40 @@ impl Loss for Logistic {
 
     fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
         Some(0.25 * y * y)
+    }
+
+    /// In the margin m: w falls on both sides of 0, so that its mean from m on is least at once or at the end; |w'| <= w bounds it for a short
+    /// `reach` by w itself. phi_uy is m w - s, whose derivative w (2 - m tanh(m/2)) is at most 1/2, and 0 at -[`TURN`] and at `TURN`.
+    #[inline]
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        let (margin, reach) = (y * u, if y == 0.0 { 0.0 } else { y.abs() * h });
+        let (s, w) = sigmoid(margin);
+        let bend = |margin: f64, s: f64, w: f64| (if w == 0.0 { -s } else { margin * w - s }).abs();
+        let here = bend(margin, s, w);
+        let (secant, curvature, cross) = if reach <= SHORT {
+            // (1 - exp(-r)) / r >= 1 - r/2 and exp(r) <= 1 + r + r².
+            (w * (1.0 - 0.5 * reach), w * (1.0 + reach + reach * reach), here + 0.5 * reach)
+        } else {
+            let (low, high) = (margin - reach, margin + reach);
+            let ([s_low, w_low], [s_high, w_high]) = (sigmoid(low).into(), sigmoid(high).into());
+            // Differences of numbers so far apart lose no more than this.
+            let mean = |end: f64, least: f64| ((end - s).abs() - 8.0 * f64::EPSILON).max(least.min(w) * reach) / reach;
+            let mut cross = bend(low, s_low, w_low).max(bend(high, s_high, w_high));
+            if low <= -TURN && -TURN <= high {
+                cross = LARGEST_CROSS;
+            } else if low <= TURN && TURN <= high {
+                cross = cross.max(LARGEST_CROSS - 1.0);
+            }
+            let largest = if low <= 0.0 && 0.0 <= high { 0.25 } else { w_low.max(w_high) };
+            (w.min(mean(s_low, w_low)).min(mean(s_high, w_high)), largest, cross)
+        };
+        // y² alone may overflow where y² w does not.
+        let squared = |w: f64| y * (y * w);
+        Some(Between {
+            secant: squared(secant),
+            curvature: squared(curvature * (1.0 + 1e-12)),
+            cross: cross * (1.0 + 1e-12),
+        })
     }
 
     fn recession(&self, u: f64, y: f64) -> Recession {

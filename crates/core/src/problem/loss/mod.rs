@@ -4,10 +4,12 @@
 //! u and y in R^k; every scalar loss is one with k = 1. A [`NamedLoss`] can be asked for by its name. With the feature `dual`, a scalar loss is also had from its value alone:
 //! `ByDualNumbers`.
 
+mod between;
 #[cfg(feature = "dual")]
 mod by_value;
 mod named;
 
+pub use between::Between;
 #[cfg(feature = "dual")]
 pub use by_value::{ByDualNumbers, LossValue, Number};
 pub use named::{InvalidLoss, LossName, LossVisitor, NamedLoss, Refusal, Regularity, Targets};
@@ -107,6 +109,17 @@ pub trait Loss: Sync {
     fn recession(&self, _u: f64, _y: f64) -> Recession {
         Recession::Rises
     }
+
+    /// What holds between u and any v with |v - u| <= `h`, which may be infinite; `None` where nothing is known. By it gradients are
+    /// certified. NaN is no answer.
+    fn between(&self, _u: f64, _y: f64, _h: f64) -> Option<Between> {
+        None
+    }
+
+    /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
+    fn is_of_difference(&self) -> bool {
+        false
+    }
 }
 
 /// How a convex function goes on along a ray.
@@ -194,6 +207,16 @@ pub trait RowLoss: Sync {
     fn rank(&self) -> usize {
         self.width()
     }
+
+    /// What holds between u and any v with ‖v - u‖ <= `h`, which may be infinite; `None` where nothing is known.
+    fn between(&self, _u: &[f64], _y: &[f64], _h: f64) -> Option<Between> {
+        None
+    }
+
+    /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
+    fn is_of_difference(&self) -> bool {
+        false
+    }
 }
 
 impl<L: Loss> RowLoss for L {
@@ -277,5 +300,14 @@ impl<L: Loss> RowLoss for L {
 
     fn is_quadratic(&self) -> bool {
         Loss::is_quadratic(self)
+    }
+
+    #[inline]
+    fn between(&self, u: &[f64], y: &[f64], h: f64) -> Option<Between> {
+        Loss::between(self, u[0], y[0], h)
+    }
+
+    fn is_of_difference(&self) -> bool {
+        Loss::is_of_difference(self)
     }
 }

@@ -9,7 +9,7 @@
 
 use thiserror::Error;
 
-use super::{NamedLoss, Recession, Refusal, RowLoss, Targets};
+use super::{Between, NamedLoss, Recession, Refusal, RowLoss, Targets};
 use crate::vector::{axpy, dot};
 
 /// The multinomial logistic loss over k classes.
@@ -107,6 +107,11 @@ impl RowLoss for Multinomial {
 
     fn curvature(&self, _y: &[f64], _level: f64) -> Option<f64> {
         Some(0.5)
+    }
+
+    /// phi_uu is singular along the ones.
+    fn between(&self, _u: &[f64], _y: &[f64], _h: f64) -> Option<Between> {
+        Some(Between { secant: 0.0, curvature: 0.5, cross: 1.0 })
     }
 
     /// For y >= 0 with sum 1 the minimum is the entropy -sum y ln y >= 0. Else u = t y + s (the constant) may fall without end.

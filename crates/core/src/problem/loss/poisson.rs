@@ -4,7 +4,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 6 (the logarithmic link).
 
-use super::{Loss, NamedLoss, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets};
 
 /// The Poisson loss; y >= 0 is a count, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl Loss for Poisson {
             c -= value / slope;
         }
         Some(c.max(y))
+    }
+
+    fn between(&self, u: f64, _y: f64, h: f64) -> Option<Between> {
+        // Towards v = u - h the secant falls to exp(u) (1 - exp(-h)) / h.
+        let share = if h > 0.0 { -(-h).exp_m1() / h } else { 1.0 };
+        Some(Between { secant: u.exp() * share, curvature: (u + h).exp(), cross: 1.0 })
     }
 
     fn lower_bound(&self, y: f64) -> f64 {

@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The least q-th power, q >= 2 real; q = 2 is [`Squared`](super::Squared).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +75,27 @@ impl Loss for Power {
     fn curvature(&self, _y: f64, level: f64) -> Option<f64> {
         let q = self.exponent;
         Some((q - 1.0) * (q * level.max(0.0)).powf((q - 2.0) / q))
+    }
+
+    /// From r to v = -t r with t > 0, across 0, the secant is |r|^(q-2) (1 + t^(q-1)) / (1 + t), and (1 + t^a) / 2 >= ((1 + t) / 2)^a
+    /// for a >= 1 makes it at least (|r| / 2)^(q-2); on the side of r it is least at the end nearer to 0.
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        let (r, slope) = ((u - y).abs(), |r: f64| self.power(r, 1));
+        let bend = |r: f64| (self.exponent - 1.0) * self.power(r, 2);
+        let secant = if h < r {
+            // A difference of numbers near one another says nothing.
+            let difference = slope(r) * (1.0 - 64.0 * f64::EPSILON) - slope(r - h);
+            (difference / h).max(bend(r - h))
+        } else {
+            self.power(0.5 * r, 2)
+        };
+        // At h = 0 the quotient above is no number of use.
+        let secant = if h == 0.0 { bend(r) } else { secant };
+        Some(Between::of_difference(secant, bend(r + h)))
+    }
+
+    fn is_of_difference(&self) -> bool {
+        true
     }
 }
 

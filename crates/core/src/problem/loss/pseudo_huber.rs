@@ -5,7 +5,7 @@
 //! Source: Charbonnier et al., Deterministic edge-preserving regularization in computed imaging, IEEE Transactions on Image
 //! Processing 6, 1997.
 
-use super::{InvalidThreshold, Loss, NamedLoss, Refusal, Targets};
+use super::{Between, InvalidThreshold, Loss, NamedLoss, Refusal, Targets};
 
 /// The pseudo-Huber loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +60,17 @@ impl Loss for PseudoHuber {
 
     fn curvature(&self, _y: f64, _level: f64) -> Option<f64> {
         Some(1.0)
+    }
+
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        let slope = |r: f64| r / (r / self.delta).hypot(1.0);
+        let bend = |r: f64| (r / self.delta).hypot(1.0).powi(-3);
+        let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, slope, bend);
+        Some(Between::of_difference(secant, curvature))
+    }
+
+    fn is_of_difference(&self) -> bool {
+        true
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! Source: the L2-loss of support vector machines, Fan et al., LIBLINEAR, Journal of Machine Learning Research 9, 2008.
 
-use super::{Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
 
 /// The squared hinge loss; y is a label -1 or +1, or any real number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,31 @@ impl Loss for SquaredHinge {
 
     fn curvature(&self, y: f64, _level: f64) -> Option<f64> {
         Some(2.0 * y * y)
+    }
+
+    /// In the margin m = y u, phi_u / y falls linearly up to 1 and is 0 beyond: its mean slope is least at an end. phi_uy is 2 (2 m - 1) before 1, and
+    /// monotone.
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        if y == 0.0 {
+            return Some(Between { secant: 0.0, curvature: 0.0, cross: 2.0 });
+        }
+        let (margin, reach) = (y * u, y.abs() * h);
+        let inside = ((1.0 - margin) / reach).clamp(0.0, 1.0);
+        let secant = if margin >= 1.0 {
+            0.0
+        } else if margin + reach < 1.0 {
+            2.0 * y * y
+        } else {
+            // Less what the rounding of the margin does to the share.
+            2.0 * y * y * (inside - 8.0 * f64::EPSILON * (1.0 + margin.abs()) / reach).max(0.0)
+        };
+        let reached = margin - reach < 1.0;
+        let bend = |margin: f64| 2.0 * (2.0 * margin - 1.0).abs();
+        Some(Between {
+            secant,
+            curvature: if reached { 2.0 * y * y } else { 0.0 },
+            cross: if reached { bend(margin - reach).max(bend((margin + reach).min(1.0))) } else { 0.0 },
+        })
     }
 }
 

@@ -1,0 +1,111 @@
+//! What a problem proves of g1 at a point.
+
+use thiserror::Error;
+
+/// A bound on ‖grad_x L(z, x) - grad l(x)‖, the error of g1 at z, in exact arithmetic and in this one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AnalyticBound {
+    /// On account of z not being z*.
+    pub iterate: f64,
+    /// On account of rounding: in the gradient at z from which the bound follows, and in g1 itself.
+    pub rounding: f64,
+    /// Whether the curvature of the loss at each row is known to a factor of e between z and z*. Where it is not, the bound holds,
+    /// and may be far from sharp.
+    pub localised: bool,
+    /// What it follows from.
+    pub theorem: Theorem,
+    /// Whether sharper constants would make it notably smaller: [`Problem::sharpen_bounds`](crate::problem::Problem::sharpen_bounds).
+    pub is_loose: bool,
+}
+
+impl AnalyticBound {
+    /// The bound.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.iterate + self.rounding
+    }
+}
+
+/// How what rounding does is bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Effort {
+    /// By norms, without a pass: enough where rounding is far below the rest.
+    #[default]
+    Norms,
+    /// Sum by sum, by a pass over |D|.
+    Pass,
+}
+
+/// What a bound on the error of g1 follows from. With G = grad_z L(z, x), mu_j the least curvature of the penalty at each
+/// coordinate, E = ‖mu^(-1/2) G‖, S and C the secants of phi_u and phi_x between D z and D z*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Theorem {
+    /// Of targets of losses of u - x, where C = -S: `max_i S_i^(1/2) E / 2`.
+    Difference,
+    /// Of targets and weights: `C² <= kappa² S + beta` row by row, for the best kappa.
+    Split,
+    /// Of log lambda: `max_g (lambda_g^(1/2) ‖r'(z)_g‖) E` and a term in E².
+    Penalty,
+    /// Of the entries of D: that of the residuals of the rows, times z, and that of z, times the residuals.
+    Design,
+}
+
+impl Theorem {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Difference => "difference",
+            Self::Split => "split",
+            Self::Penalty => "penalty",
+            Self::Design => "design",
+        }
+    }
+}
+
+/// Why nothing is proved of g1 at a point.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Unproved {
+    /// The problem has no bound.
+    #[error("the problem knows no bound on the error of its gradients")]
+    Unknown,
+    /// The loss does not say what it does near a prediction.
+    #[error("the loss knows no bounds near the prediction of row {row} (from 0)")]
+    Loss {
+        /// The first such row, from 0.
+        row: usize,
+    },
+    /// The penalty does not make L strongly convex in every coordinate.
+    #[error("the penalty of column {column} (from 0) is not strongly convex: lambda or the least curvature is 0")]
+    NotStronglyConvex {
+        /// The first such column, from 0.
+        column: usize,
+    },
+    /// A weight is negative: L need not be convex.
+    #[error("the weight of row {row} (from 0) is {weight}: L need not be convex")]
+    NegativeWeight {
+        /// The row, from 0.
+        row: usize,
+        /// Its weight.
+        weight: f64,
+    },
+    /// The bound is larger than any number, as of an exponential loss far from z*.
+    #[error("no finite bound: z is too far from z*, or a number overflows")]
+    Overflow,
+}
+
+impl Unproved {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown-problem",
+            Self::Loss { .. } => "unknown-loss",
+            Self::NotStronglyConvex { .. } => "not-strongly-convex",
+            Self::NegativeWeight { .. } => "negative-weight",
+            Self::Overflow => "overflow",
+        }
+    }
+}

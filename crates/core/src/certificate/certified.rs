@@ -1,0 +1,366 @@
+//! Any estimator, certified.
+
+use super::mixture::Mixture;
+use super::{AnalyticBound, Basis, Certificate, Effort, Parts, Reference, Uncertified, Unproved};
+use crate::ctx::{Cost, Ctx, bytes_of};
+use crate::estimator::{EstimateError, Estimator, Gradient};
+use crate::linear::{Factored, Hessian, HessianSolver};
+use crate::outer::Envelope;
+use crate::problem::{Point, Problem};
+use crate::solve::{Recorder, Solution};
+use crate::solver::Solver;
+use crate::vector::{distance, norm};
+
+/// An estimate is taken so many times: what is left out of it is of the size of what is in it.
+const SAFETY: f64 = 3.0;
+/// A gradient at a reference of more than this share of that at z_T says too little to estimate by.
+const BETTER: f64 = 0.5;
+/// Share of the distance from a reference that its own bound may have for no other to be looked for: the bound is then within
+/// (1 + s) / (1 - s) of the error.
+const WELL_KNOWN: f64 = 0.1;
+/// One in so many passes of a gradient may go into its certificate, and one in any case.
+const SHARE: u64 = 10;
+/// Share of a bound from which rounding is worth a pass.
+const NOTABLE: f64 = 0.05;
+/// Passes that sharper constants may take.
+const SHARPENING: u64 = 8;
+/// What a gradient must fall to for its point to be looked at.
+const GAIN: f64 = 0.5;
+/// Mixtures in a row without such a gain after which no other is tried.
+const VAIN: usize = 10;
+/// Passes that one more mixture counts for, as there is as much to do beside its own.
+const MIXTURE: u64 = 2;
+/// Relative residual of a Newton step to a reference.
+const NEWTON_TOLERANCE: f64 = 1e-6;
+
+/// The estimator `E`, its gradients certified: [`Gradient::certificate`] is a [`Certificate`], or says why there is none.
+///
+/// It takes at most one pass over D, or a tenth of those of the solve and the gradient. g1 has no better point than z_T by itself: [`Solve::trail`](crate::solve::Solve::trail) gives it one. With [`Certified::newton`] a Newton step is taken for the sake of the bound.
+///
+/// ```
+/// use danskin_core::{design::Design, problem::{glm::Glm, loss::Squared}, solve::{Solve, Stop}, solver::GradientDescent};
+/// use danskin_core::{certificate::Certified, estimator::Analytic};
+///
+/// let problem = Glm::new(Design::dense(2, 1, vec![2.0, 1.0])?, Squared, 0.1)?;
+/// let solver = GradientDescent::default();
+/// let solution = Solve::new(&problem, &solver, &[1.0, 3.0]).stop(Stop::steps(5)).trail(10).run()?;
+/// let gradient = solution.gradient(&Certified::new(Analytic))?;
+/// // z* = 5 / 5.1, and grad l(x) = x - D z*.
+/// let exact = [1.0 - 10.0 / 5.1, 3.0 - 5.0 / 5.1];
+/// assert!(danskin_core::vector::distance(&gradient.value, &exact) <= gradient.certificate?.bound);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Certified<E, N = NoNewton> {
+    estimator: E,
+    newton: N,
+}
+
+/// No Newton step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoNewton;
+
+/// What moves a point nearer to z*, for the sake of a bound.
+pub trait Refine<P: ?Sized>: Sync {
+    /// A better point than `at`, which holds its gradient; `None` where there is none to be had.
+    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>>;
+}
+
+impl<P: ?Sized> Refine<P> for NoNewton {
+    fn refine(&self, _: &P, _: Point<'_>, _: &mut Ctx) -> Option<Vec<f64>> {
+        None
+    }
+}
+
+/// A Newton step through a Hessian solver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewtonStep<H>(pub H);
+
+impl<P: Problem + ?Sized, H: HessianSolver<P>> Refine<P> for NewtonStep<H> {
+    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
+        let mut step = ctx.take(at.z.len());
+        let mut workspace = H::Workspace::default();
+        let solved = Factored::new(&self.0, Hessian { problem, at }, &mut workspace, ctx)
+            .and_then(|mut factored| factored.solve(at.grad_z, NEWTON_TOLERANCE, &mut step, ctx));
+        let better = solved.ok().map(|_| at.z.iter().zip(&step).map(|(z, step)| z - step).collect());
+        ctx.give(step);
+        better
+    }
+}
+
+impl<E> Certified<E> {
+    /// `estimator`, certified.
+    #[must_use]
+    pub fn new(estimator: E) -> Self {
+        Self { estimator, newton: NoNewton }
+    }
+}
+
+impl<E, N> Certified<E, N> {
+    /// With a Newton step through `hessian` from the best reference at hand, a solve and a pass more.
+    #[must_use]
+    pub fn newton<H>(self, hessian: H) -> Certified<E, NewtonStep<H>> {
+        Certified { estimator: self.estimator, newton: NewtonStep(hessian) }
+    }
+}
+
+impl<P, S, R, E, N> Estimator<P, S, R> for Certified<E, N>
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+    R: Recorder<P, S>,
+    E: Estimator<P, S, R>,
+    N: Refine<P>,
+{
+    fn estimate(
+        &self,
+        solution: &Solution<'_, P, S, R>,
+        outer: &Envelope,
+        ctx: &mut Ctx,
+    ) -> Result<Gradient, EstimateError> {
+        let before = ctx.passes();
+        let mut gradient = self.estimator.estimate(solution, outer, ctx)?;
+        let own = ctx.passes() - before;
+        // One that is not finite is an error, which the caller will say.
+        if gradient.value.iter().all(|v| v.is_finite()) && gradient.value.len() == solution.problem().parameter_len() {
+            gradient.certificate = certify(&gradient, own, solution, &self.newton, ctx);
+        }
+        Ok(gradient)
+    }
+}
+
+fn certify<P, S, R, N>(
+    gradient: &Gradient,
+    own: u64,
+    solution: &Solution<'_, P, S, R>,
+    newton: &N,
+    ctx: &mut Ctx,
+) -> Result<Certificate, Uncertified>
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+    R: Recorder<P, S>,
+    N: Refine<P>,
+{
+    let mark = ctx.mark();
+    let before = ctx.passes();
+    let (problem, at) = (solution.problem(), solution.point());
+    let mut candidates = Candidates { problem, gradient: &gradient.value, x: at.x, judged: Vec::new() };
+    let budget = ((solution.cost().passes + own) / SHARE).max(1);
+    let left = |ctx: &Ctx| budget.saturating_sub(ctx.passes() - before);
+    let mut mixture = Mixture::of(solution.trail().pairs());
+    let held = bytes_of(mixture.len());
+    ctx.hold(held);
+    // z_T - v is as good as a Newton step; z_T - s is about what as many steps again would give: less than a mixture, often.
+    let mut visits = [Reference::Mixture, Reference::Improved];
+    if gradient.linear.is_some() {
+        visits.swap(0, 1);
+    }
+    for reference in visits {
+        let z = match reference {
+            Reference::Improved => gradient.improved.clone(),
+            _ => mixture.point(),
+        };
+        if let Some(z) = z.filter(|_| left(ctx) > 0 && !candidates.are_settled()) {
+            let known = candidates.evaluate(&z, ctx);
+            mixture.push(&known.z, &known.grad_z);
+            candidates.judge(reference, known, ctx);
+        }
+    }
+    // The mixture goes on while there is a budget.
+    let (mut vain, goes_on) = (0, left(ctx) / MIXTURE);
+    for _ in 0..goes_on {
+        if vain == VAIN || candidates.are_settled() {
+            break;
+        }
+        let Some(z) = mixture.point() else { break };
+        let known = candidates.evaluate(&z, ctx);
+        mixture.push(&known.z, &known.grad_z);
+        if norm(&known.grad_z) < GAIN * candidates.least_residual() {
+            candidates.judge(Reference::Mixture, known, ctx);
+            vain = 0;
+        } else {
+            vain += 1;
+        }
+    }
+    if candidates.least_residual() >= solution.residual() || candidates.best().is_none() {
+        candidates.judge(Reference::Iterate, Known::of(at, problem, ctx), ctx);
+    }
+    if !candidates.are_settled() {
+        let refined = candidates.nearest().and_then(|known| newton.refine(problem, known.at(at.x), ctx));
+        if let Some(z) = refined {
+            let known = candidates.evaluate(&z, ctx);
+            candidates.judge(Reference::Newton, known, ctx);
+        }
+    }
+    if left(ctx) >= SHARPENING && candidates.best().is_some_and(|(_, bound)| bound.is_loose) {
+        problem.sharpen_bounds(at.x, ctx);
+        candidates.judge_best_again(Effort::Norms, ctx);
+    }
+    if left(ctx) >= 1 && candidates.best().is_some_and(|(distance, bound)| bound.is_rounding(distance)) {
+        candidates.judge_best_again(Effort::Pass, ctx);
+    }
+    let mut found = candidates.decide(at, ctx);
+    if let (Ok(certificate), Some(linear)) = (&mut found, gradient.linear) {
+        let residual = linear.residual * solution.residual();
+        certificate.parts.linear = problem.linear_bound(at, residual, ctx).unwrap_or(0.0);
+    }
+    ctx.release(held);
+    let cost = ctx.since(mark).and_bytes(bytes_of(solution.trail().len()));
+    found.map(|certificate| Certificate { cost, ..certificate })
+}
+
+/// A point with its gradient and memo.
+#[derive(Clone, Debug)]
+struct Known {
+    z: Vec<f64>,
+    grad_z: Vec<f64>,
+    memo: Vec<f64>,
+}
+
+impl Known {
+    /// What is known at `at`, evaluated where it is not.
+    fn of<P: Problem + ?Sized>(at: Point<'_>, problem: &P, ctx: &mut Ctx) -> Self {
+        let (z, mut grad_z, mut memo) = (at.z.to_vec(), at.grad_z.to_vec(), at.memo.to_vec());
+        if grad_z.is_empty() {
+            (grad_z, memo) = (vec![0.0; z.len()], vec![0.0; problem.memo_len()]);
+            problem.grad_z(&z, at.x, &mut grad_z, &mut memo, ctx);
+        }
+        Self { z, grad_z, memo }
+    }
+
+    fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
+        Point { z: &self.z, x, memo: &self.memo, grad_z: &self.grad_z }
+    }
+}
+
+/// One reference that was looked at.
+#[derive(Clone, Debug)]
+struct Judged {
+    reference: Reference,
+    known: Known,
+    /// ‖g - g1(z')‖.
+    distance: f64,
+    /// ‖grad_z L(z', x)‖.
+    residual: f64,
+    bound: Result<AnalyticBound, Unproved>,
+}
+
+impl Judged {
+    /// The whole bound.
+    fn total(&self) -> f64 {
+        self.bound.map_or(f64::INFINITY, |bound| self.distance + bound.total())
+    }
+}
+
+impl AnalyticBound {
+    /// Whether a bound by way of a point at `distance` from g is rounding to a notable share.
+    fn is_rounding(&self, distance: f64) -> bool {
+        self.rounding > NOTABLE * (distance + self.iterate)
+    }
+}
+
+/// The references looked at so far.
+struct Candidates<'a, P: ?Sized> {
+    problem: &'a P,
+    gradient: &'a [f64],
+    x: &'a [f64],
+    judged: Vec<Judged>,
+}
+
+impl<P: Problem + ?Sized> Candidates<'_, P> {
+    /// z' with its gradient; one pass.
+    fn evaluate(&self, z: &[f64], ctx: &mut Ctx) -> Known {
+        Known::of(Point::new(z, self.x), self.problem, ctx)
+    }
+
+    fn judge(&mut self, reference: Reference, known: Known, ctx: &mut Ctx) {
+        let mut g1 = vec![0.0; self.gradient.len()];
+        self.problem.grad_x(known.at(self.x), 1.0, &mut g1, ctx);
+        let (distance, residual) = (distance(self.gradient, &g1), norm(&known.grad_z));
+        let bound = self.problem.analytic_bound(known.at(self.x), Effort::Norms, ctx);
+        self.judged.push(Judged { reference, known, distance, residual, bound });
+    }
+
+    /// That of the least bound.
+    fn position_of_best(&self) -> Option<usize> {
+        let proved = self.judged.iter().enumerate().filter(|(_, judged)| judged.total().is_finite());
+        proved.min_by(|(_, a), (_, b)| a.total().total_cmp(&b.total())).map(|(position, _)| position)
+    }
+
+    fn best(&self) -> Option<(f64, AnalyticBound)> {
+        let best = &self.judged[self.position_of_best()?];
+        Some((best.distance, best.bound.ok()?))
+    }
+
+    fn judge_best_again(&mut self, effort: Effort, ctx: &mut Ctx) {
+        let Some(position) = self.position_of_best() else { return };
+        let best = &mut self.judged[position];
+        // Both hold.
+        match (best.bound, self.problem.analytic_bound(best.known.at(self.x), effort, ctx)) {
+            (Ok(before), Ok(bound)) if bound.total() < before.total() => best.bound = Ok(bound),
+            _ => {}
+        }
+    }
+
+    /// The point with the least gradient.
+    fn nearest(&self) -> Option<&Known> {
+        self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual)).map(|judged| &judged.known)
+    }
+
+    fn least_residual(&self) -> f64 {
+        self.judged.iter().fold(f64::INFINITY, |least, judged| least.min(judged.residual))
+    }
+
+    /// Whether another reference has little to gain: a bound is the distance from a point that is known well, or rounding.
+    fn are_settled(&self) -> bool {
+        self.judged.iter().any(|judged| {
+            judged.bound.is_ok_and(|bound| {
+                bound.total() <= WELL_KNOWN * judged.distance || judged.distance + bound.iterate <= bound.rounding
+            })
+        })
+    }
+
+    /// The smallest proved bound, or an estimate.
+    fn decide(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Result<Certificate, Uncertified> {
+        let Some((distance, bound)) = self.best() else {
+            let why = self.judged.iter().find_map(|judged| judged.bound.err()).unwrap_or(Unproved::Unknown);
+            return self.estimate(iterate, ctx).ok_or(Uncertified::Unproved(why));
+        };
+        let best = self.position_of_best().map(|position| &self.judged[position]);
+        Ok(Certificate {
+            bound: distance + bound.total(),
+            basis: Basis::Proved,
+            reference: best.map_or(Reference::Iterate, |best| best.reference),
+            localised: bound.localised,
+            parts: Parts { reference: distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
+            theorem: Some(bound.theorem),
+            cost: Cost::default(),
+        })
+    }
+
+    /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
+    fn estimate(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Option<Certificate> {
+        let nearest = self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))?;
+        let first = Known::of(iterate, self.problem, ctx);
+        let share = nearest.residual / norm(&first.grad_z);
+        if share.is_nan() || share > BETTER {
+            return None;
+        }
+        let mut change = vec![0.0; self.gradient.len()];
+        self.problem.grad_x(first.at(self.x), -1.0, &mut change, ctx);
+        self.problem.grad_x(nearest.known.at(self.x), 1.0, &mut change, ctx);
+        let left = norm(&change) * share / (1.0 - share);
+        let parts = Parts { reference: SAFETY * nearest.distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
+        let bound = parts.reference + parts.iterate;
+        bound.is_finite().then_some(Certificate {
+            bound,
+            basis: Basis::Estimated,
+            reference: nearest.reference,
+            localised: false,
+            parts,
+            theorem: None,
+            cost: Cost::default(),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! How wrong a gradient can be: bounds on ‖g - grad l(x)‖, from the theory of the three estimators.
+//!
+//! A problem proves a bound B1(z') on the error of g1 at any z' from one gradient there
+//! ([`Problem::analytic_bound`](crate::problem::Problem::analytic_bound)). Any other gradient g is certified through it, by a reference point
+//! z':
+//!
+//! ```text
+//! ‖g - grad l(x)‖ <= ‖g - g1(z')‖ + B1(z')              for every z'; the least of a few is taken
+//! ```
+//!
+//! | reference | z' | costs |
+//! |---|---|---|
+//! | [`Reference::Iterate`] | z_T | nothing |
+//! | [`Reference::Improved`] | z_T - s of the reverse pass of g2, z_T - v of the solve of g3 | a pass |
+//! | [`Reference::Mixture`] | the mixture of the last iterates with the least gradient | a pass |
+//! | [`Reference::Newton`] | a Newton step from the best of these | a solve and a pass |
+//!
+//! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' with a gradient some times smaller is at hand, the
+//! bound is estimated: ‖g - g1(z')‖ and what is left at z', in proportion, three times.
+//!
+//! Source: the identities are those of Ablin, Peyre, Moreau 2020 for losses that are not quadratic; the reference points and the bound for generalised
+//! linear problems are this project's.
+
+mod bound;
+mod certified;
+mod mixture;
+
+pub use bound::{AnalyticBound, Effort, Theorem, Unproved};
+pub use certified::{Certified, NewtonStep, NoNewton, Refine};
+
+use thiserror::Error;
+
+use crate::ctx::Cost;
+
+/// A bound on ‖g - grad l(x)‖.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Certificate {
+    /// The bound: the sum of its parts.
+    pub bound: f64,
+    /// Whether it is proved.
+    pub basis: Basis,
+    /// The point it goes through.
+    pub reference: Reference,
+    /// Whether the curvature of the loss is known to a factor of e between the reference and z*; where it is not, a proved bound
+    /// holds and may be far from sharp.
+    pub localised: bool,
+    /// What it is made of.
+    pub parts: Parts,
+    /// What it follows from; `None` where it is estimated.
+    pub theorem: Option<Theorem>,
+    /// What it cost beyond the gradient.
+    pub cost: Cost,
+}
+
+/// What a bound is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// ‖g - g1(z')‖.
+    pub reference: f64,
+    /// On account of z' not being z*.
+    pub iterate: f64,
+    /// On account of rounding.
+    pub rounding: f64,
+    /// What the residual of the linear solve of an implicit gradient can have changed in it, to first order; contained in `reference`, and 0 where
+    /// there was none or nothing is known.
+    pub linear: f64,
+}
+
+/// What a bound rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// Every constant in it is known.
+    Proved,
+    /// Three times an estimate.
+    Estimated,
+}
+
+impl Basis {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Estimated => "estimated",
+        }
+    }
+}
+
+/// The point that a bound goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// z_T.
+    Iterate,
+    /// What the estimator came by on its way.
+    Improved,
+    /// The mixture of the last iterates.
+    Mixture,
+    /// A Newton step from the best of the others.
+    Newton,
+}
+
+impl Reference {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Iterate => "iterate",
+            Self::Improved => "improved",
+            Self::Mixture => "mixture",
+            Self::Newton => "newton",
+        }
+    }
+}
+
+/// Why a gradient has no certificate.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Uncertified {
+    /// Nobody asked for one.
+    #[error("no certificate was asked for")]
+    NotAsked,
+    /// Nothing is proved, and no point better than z_T is at hand to estimate by.
+    #[error("{0}, and there is no better point than z_T to estimate by")]
+    Unproved(#[from] Unproved),
+}
+
+impl Uncertified {
+    /// A short name for reports, in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotAsked => "not-asked",
+            Self::Unproved(reason) => reason.name(),
+        }
+    }
+}

@@ -1,0 +1,595 @@
+//! A proved bound on the error of g1 of a generalised linear problem, from one gradient.
+//!
+//! Let delta = z - z*, d = D delta, G = grad_z L(z, x), mu_j > 0 the least curvature of the penalty at coordinate j. The
+//! secants S_i of w phi_u between u*_i and u_i and Q_j >= mu_j of the penalty's derivative make an identity of the change of
+//! the gradient,
+//!
+//! ```text
+//! G = grad_z L(z) - grad_z L(z*) = H delta,        H = D^T S D + Q
+//! ```
+//!
+//! With E = ‖mu^(-1/2) G‖, a² = sum S_i d_i² and b = ‖Q^(1/2) delta‖, Cauchy and Schwarz give
+//!
+//! ```text
+//! a² + b² = delta^T G <= b ‖Q^(-1/2) G‖ <= b E             and so       b <= E,  a <= E / 2
+//! ```
+//!
+//! and, with N >= ‖D mu^(-1/2)‖², ‖d‖² <= N b². For targets, g1 - g* is C d with C the secants of w phi_x; for weights, with those of
+//! phi. If C_i² <= kappa² S_i + beta for all rows, then ‖C d‖² <= kappa² a² + beta ‖d‖² <= kappa² (b E - b²) + beta N b², which over 0 <= b <= E is at most
+//!
+//! ```text
+//! kappa⁴ E² / (4 (kappa² - beta N))   where 2 beta N <= kappa²,        beta N E²   elsewhere
+//! ```
+//!
+//! Any kappa will do; the best of some is taken. Where phi is a function of u - x, C = -S and kappa² = max S.
+//!
+//! S, C and the like are had from how far a row can be from its prediction at z*. |u_i - u*_i| = |d_i^T H^-1 G| <= h_i; with
+//! q_i = ‖mu^(-1/2) d_i‖² the first h_i is q_i^(1/2) E, and, as H >= Q + S_i d_i d_i^T, a bound S_i from below that holds within h_i makes it
+//! (q_i / (1 + S_i q_i))^(1/2) E, again and again.
+//!
+//! For log lambda, with r >= 0 convex, r'' in [c, c'] and mu = c lambda: r(z_j) - r(z*_j) lies between r'(z_j) delta_j - c' delta_j² / 2 and r'(z_j) delta_j, and
+//! sum_g (lambda_g ‖r'_g‖ ‖delta_g‖)² is at most max_g (lambda_g ‖r'_g‖² / c) b². For the entries of D, with a_i = w phi_u of row i and Delta a = S d,
+//! g1 - g* is Delta a z^T + a delta^T - Delta a delta^T at the places of the entries.
+//!
+//! Rounding: the bound is that of exact arithmetic at the gradient as computed, plus what k roundings in each sum can have
+//! changed in it (gamma_k; Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1), terms of second order in the unit
+//! roundoff left out. By norms of D that takes no pass; entry by entry, with |D| |z| and |D|^T applied to the errors of the rows, it takes one, and is smaller
+//! by orders of magnitude.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{Glm, Penalty, RowLoss, Wrt};
+use crate::certificate::{AnalyticBound, Effort, Theorem, Unproved};
+use crate::ctx::Ctx;
+use crate::design::{Block, Pass, gamma};
+use crate::problem::loss::Between;
+use crate::problem::{Objective, Point};
+use crate::rowwise;
+use crate::vector::norm;
+
+/// Times that a row is localised again at the most.
+const LOCALISATIONS: usize = 6;
+/// Gain of a localisation below which a row is left as it is.
+const WORTHWHILE: f64 = 0.9;
+/// Rounds of a search for kappa², two values each.
+const KAPPA_ROUNDS: usize = 12;
+/// Share of the bound at the best kappa² of all rows above which no other is looked for.
+const LITTLE_TO_GAIN: f64 = 0.95;
+/// Roundings in an evaluation of a loss of one prediction, generously; each prediction more adds two.
+const ROUNDINGS: f64 = 16.0;
+/// Share of the bound from which what rounding adds is worth sharper constants.
+const NOTABLE: f64 = 0.05;
+
+/// Numbers that D and the penalties decide alone, in the metric of the groups' penalties where there are groups.
+#[derive(Debug)]
+pub(super) struct Constants {
+    /// q_i but for a factor: `sum_j D_ij² / lambda_g(j)`; `None` where those of the design itself are, as all columns share a lambda.
+    row_squares: Option<Vec<f64>>,
+    /// ‖D‖_F² in that metric.
+    frobenius: f64,
+    /// A bound on ‖D‖² in it, made when it is asked for.
+    norm: OnceLock<f64>,
+    /// Additions for a prediction, and for an entry of the gradient.
+    roundings: (usize, usize),
+}
+
+/// What rounding leaves open in a row.
+#[derive(Clone, Copy, Debug)]
+struct RowError {
+    /// ‖a_i‖, a = w phi_u.
+    size: f64,
+    /// How far a_i may be from that of z, as norms go.
+    error: f64,
+    /// How far u_i may be from d_i z, and how far that is within what an evaluation of the loss leaves open.
+    moved: f64,
+}
+
+impl RowError {
+    const LEN: usize = 3;
+
+    fn write(self, out: &mut [f64]) {
+        out.copy_from_slice(&[self.size, self.error, self.moved]);
+    }
+
+    fn read(from: &[f64]) -> Self {
+        Self { size: from[0], error: from[1], moved: from[2] }
+    }
+}
+
+/// What is known of a row between z and z*.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// C² - kappa² S <= c2 - kappa² s for every kappa, where that is positive.
+    c2: f64,
+    s: f64,
+    /// At least every S.
+    most: f64,
+    /// How much g1 can be in error on account of rounding.
+    value: f64,
+    localised: bool,
+}
+
+impl Known {
+    const LEN: usize = 5;
+
+    fn write(self, out: &mut [f64]) {
+        out.copy_from_slice(&[self.c2, self.s, self.most, self.value, f64::from(u8::from(self.localised))]);
+    }
+}
+
+/// The metric in which everything is measured, and norms in it.
+#[derive(Clone, Copy, Debug)]
+struct Metric {
+    /// What makes q_i of a row's square.
+    factor: f64,
+    /// The least mu_j.
+    least: f64,
+    /// ‖mu^(-1/2) G‖.
+    gradient: f64,
+    /// ‖mu^(1/2) z‖.
+    latent: f64,
+    /// ‖mu^(-1/2) lambda r'(z)‖.
+    penalty: f64,
+    /// Relative error of an evaluation of the loss.
+    evaluation: f64,
+}
+
+/// Which point a bound is asked for, and between which.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// The error of g1.
+    Error(Effort),
+    /// What a right-hand side of this norm moves in L_xz L_zz^-1, at z itself.
+    Linear(f64),
+}
+
+impl<L: RowLoss, R: Penalty> Glm<L, R> {
+    pub(super) fn error_of_g1(&self, at: Point<'_>, effort: Effort, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
+        self.certify(at, Asked::Error(effort), ctx)
+    }
+
+    pub(super) fn effect_of_residual(&self, at: Point<'_>, residual: f64, ctx: &mut Ctx) -> Result<f64, Unproved> {
+        Ok(self.certify(at, Asked::Linear(residual), ctx)?.iterate)
+    }
+
+    /// Makes the norm of D sharper, where it is kept.
+    pub(super) fn sharpen(&self, x: &[f64], ctx: &mut Ctx) {
+        if !self.constants_depend_on_x() {
+            let constants = self.constants(x, ctx);
+            constants
+                .norm
+                .get_or_init(|| self.matrix(x).norm_bound(&self.column_scales(x), self.row_squares(&constants), ctx));
+        }
+    }
+
+    fn certify(&self, at: Point<'_>, asked: Asked, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
+        self.check_convexity(at.x)?;
+        let bound = if at.grad_z.is_empty() || at.memo.is_empty() {
+            let (mut grad_z, mut memo) = (ctx.take(self.latent_len()), ctx.take(self.memo_len()));
+            self.grad_z(at.z, at.x, &mut grad_z, &mut memo, ctx);
+            let found = self.certify_known(Point { grad_z: &grad_z, memo: &memo, ..at }, asked, ctx);
+            ctx.give(memo);
+            ctx.give(grad_z);
+            found?
+        } else {
+            self.certify_known(at, asked, ctx)?
+        };
+        if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
+    }
+
+    fn check_convexity(&self, x: &[f64]) -> Result<(), Unproved> {
+        let weights = self.weights(x);
+        if let Some(row) = weights.iter().position(|weight| weight.is_nan() || *weight < 0.0) {
+            return Err(Unproved::NegativeWeight { row, weight: weights[row] });
+        }
+        let (regularisation, convexity) = (self.regularisation(x), self.penalty.curvature().0);
+        let is_convex = |group: usize| regularisation.lambda(group) * convexity > 0.0;
+        let column = match &*self.groups {
+            [] if self.design.columns() > 0 && !is_convex(0) => Some(0),
+            [] => None,
+            groups => groups.iter().position(|group| !is_convex(*group as usize)),
+        };
+        column.map_or(Ok(()), |column| Err(Unproved::NotStronglyConvex { column }))
+    }
+
+    /// Whether the metric or D is x.
+    fn constants_depend_on_x(&self) -> bool {
+        match self.wrt {
+            Wrt::Targets | Wrt::Weights => false,
+            Wrt::Regularisation => !self.groups.is_empty(),
+            Wrt::Design => true,
+        }
+    }
+
+    /// Those of D and the penalties at x, kept where x is neither.
+    fn constants(&self, x: &[f64], ctx: &mut Ctx) -> Arc<Constants> {
+        let depends = self.constants_depend_on_x();
+        if let Some(kept) = self.constants.get().filter(|_| !depends) {
+            return Arc::clone(kept);
+        }
+        let (matrix, scales) = (self.matrix(x), self.column_scales(x));
+        let row_squares = (!scales.is_empty() || self.wrt == Wrt::Design).then(|| {
+            let mut row_squares = vec![0.0; self.design.rows()];
+            matrix.row_squares(&scales, &mut row_squares, ctx);
+            row_squares
+        });
+        let squares = row_squares.as_deref().unwrap_or(self.design.row_squares());
+        let frobenius = squares.iter().sum::<f64>() * (1.0 + gamma(squares.len() + matrix.columns()));
+        let made = Arc::new(Constants { row_squares, frobenius, norm: OnceLock::new(), roundings: matrix.roundings() });
+        if depends { made } else { Arc::clone(self.constants.get_or_init(|| made)) }
+    }
+
+    /// 1 / lambda of each column; empty where all share one.
+    fn column_scales(&self, x: &[f64]) -> Vec<f64> {
+        let regularisation = self.regularisation(x);
+        self.groups.iter().map(|group| 1.0 / regularisation.lambda(*group as usize)).collect()
+    }
+
+    /// q_i but for a factor.
+    fn row_squares<'a>(&'a self, constants: &'a Constants) -> &'a [f64] {
+        constants.row_squares.as_deref().unwrap_or(self.design.row_squares())
+    }
+
+    fn metric(&self, at: Point<'_>, ctx: &mut Ctx) -> Metric {
+        let (m, convexity) = (self.latent_len(), self.penalty.curvature().0);
+        let regularisation = self.regularisation(at.x);
+        let shared = if self.groups.is_empty() { regularisation.lambda(0) } else { 1.0 };
+        let [mut gradient, mut latent, mut penalty] = [(); 3].map(|()| ctx.take(m));
+        regularisation.each(m, |lambda, _, j| {
+            let root = (lambda * convexity).sqrt();
+            gradient[j] = at.grad_z[j] / root;
+            latent[j] = at.z[j] * root;
+            penalty[j] = lambda * self.penalty.first(at.z[j]) / root;
+        });
+        let metric = Metric {
+            factor: 1.0 / (shared * convexity),
+            least: regularisation.smallest_lambda() * convexity,
+            gradient: norm(&gradient),
+            latent: norm(&latent) * (1.0 + gamma(m + 8)),
+            penalty: norm(&penalty),
+            evaluation: (ROUNDINGS + 2.0 * self.loss.width() as f64) * f64::EPSILON,
+        };
+        [penalty, latent, gradient].into_iter().for_each(|buffer| ctx.give(buffer));
+        metric
+    }
+
+    fn certify_known(&self, at: Point<'_>, asked: Asked, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
+        let constants = self.constants(at.x, ctx);
+        let (n, m) = (self.design.rows(), self.latent_len());
+        let (metric, squares) = (self.metric(at, ctx), self.row_squares(&constants));
+        let sharp = constants.norm.get().copied();
+        let spread = metric.factor * sharp.unwrap_or(constants.frobenius);
+
+        let mut errors = ctx.take(RowError::LEN * n);
+        let of_sums = match asked {
+            Asked::Error(Effort::Pass) => self.errors_by_a_pass(&metric, &constants, at, &mut errors, ctx),
+            _ => self.errors_by_norms(&metric, &constants, squares, spread, at, &mut errors),
+        };
+        if let Some(row) = errors.chunks_exact(RowError::LEN).position(|row| RowError::read(row).error.is_nan()) {
+            ctx.give(errors);
+            return Err(Unproved::Loss { row });
+        }
+        let rounded =
+            of_sums + 8.0 * f64::EPSILON * (metric.penalty + metric.gradient) + gamma(m + 8) * metric.gradient;
+        let (energy, is_linear) = match asked {
+            Asked::Error(_) => ((metric.gradient + rounded) * (1.0 + gamma(m + 8)), false),
+            Asked::Linear(residual) => (residual / metric.least.sqrt(), true),
+        };
+
+        let bounded = match self.wrt {
+            Wrt::Regularisation => self.bound_by_penalty(&metric, at, energy, is_linear, ctx),
+            _ => {
+                let (mut known, row) = (ctx.take(Known::LEN * n), self.row(at.x));
+                let far = if is_linear { 0.0 } else { energy };
+                rowwise::for_each(Known::LEN, &mut known, |i, out| {
+                    let error = RowError::read(&errors[i * RowError::LEN..]);
+                    let q = metric.factor * squares[i];
+                    let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
+                    self.known(&metric, of_row, error, q, far).write(out);
+                });
+                let bounded = if self.wrt == Wrt::Design {
+                    self.bound_by_design(&metric, &known, &errors, at, energy, is_linear, ctx)
+                } else {
+                    self.bound_by_rows(&metric, &known, spread, at, energy, ctx)
+                };
+                ctx.give(known);
+                bounded
+            }
+        };
+        ctx.give(errors);
+        let Bounded { bound, own, localised, theorem, uses_norm } = bounded;
+        if is_linear {
+            return Ok(AnalyticBound { iterate: bound, rounding: 0.0, localised, theorem, is_loose: false });
+        }
+        let share = if energy > 0.0 { (metric.gradient / energy).min(1.0) } else { 1.0 };
+        let (iterate, rounding) = (bound * share, bound * (1.0 - share) + own);
+        let by_norms = matches!(asked, Asked::Error(Effort::Norms)) && rounding > NOTABLE * iterate;
+        let is_loose = sharp.is_none() && !self.constants_depend_on_x() && (uses_norm || by_norms);
+        Ok(AnalyticBound { iterate, rounding, localised, theorem, is_loose })
+    }
+
+    /// What a row's prediction, known but for `moved`, leaves open.
+    fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
+        let (size, moved) = (self.slope(u, y), moved + metric.evaluation * (1.0 + norm(u)));
+        let curvature = self.loss.between(u, y, moved).map_or(f64::NAN, |between| between.curvature);
+        RowError { size: weight * size, error: weight * (curvature * moved + metric.evaluation * size), moved }
+    }
+
+    /// `errors` of all rows, and what they and the sums of the gradient come to, ‖mu^(-1/2) Delta G‖, by norms.
+    fn errors_by_norms(
+        &self,
+        metric: &Metric,
+        constants: &Constants,
+        squares: &[f64],
+        spread: f64,
+        at: Point<'_>,
+        errors: &mut [f64],
+    ) -> f64 {
+        let row = self.row(at.x);
+        let prediction = gamma(constants.roundings.0 + 2) * metric.latent;
+        rowwise::for_each(RowError::LEN, errors, |i, out| {
+            let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
+            self.row_error(metric, of_row, prediction * (metric.factor * squares[i]).sqrt()).write(out);
+        });
+        let sum = |offset: usize| errors.iter().skip(offset).step_by(RowError::LEN).map(|v| v * v).sum::<f64>().sqrt();
+        let (sizes, of_rows) = (sum(0), sum(1));
+        spread.sqrt() * (of_rows + gamma(constants.roundings.1 + 2) * (sizes + of_rows))
+    }
+
+    /// The same entry by entry, by one pass over |D|.
+    fn errors_by_a_pass(
+        &self,
+        metric: &Metric,
+        constants: &Constants,
+        at: Point<'_>,
+        errors: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> f64 {
+        let (row, width, m) = (self.row(at.x), self.loss.width(), self.latent_len());
+        let (of_dots, of_sums) = (gamma(constants.roundings.0 + 2), gamma(constants.roundings.1 + 2));
+        let link = |block: Block<'_>| {
+            for k in 0..block.rows {
+                let (i, part) = (block.first + k, k * width..(k + 1) * width);
+                let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
+                let error = self.row_error(metric, of_row, of_dots * norm(&block.dots[0][part.clone()]));
+                error.write(&mut block.row_output[k * RowError::LEN..][..RowError::LEN]);
+                block.weights[part].fill(error.error + of_sums * (error.size + error.error));
+            }
+        };
+        let (mut absolute, mut out) = (ctx.take(m), ctx.take(m));
+        absolute.iter_mut().zip(at.z).for_each(|(to, z)| *to = z.abs());
+        self.matrix(at.x).with_absolute(ctx, |matrix, ctx| {
+            let pass = Pass { width, inputs: &[&absolute], row_output: &mut *errors, out: &mut out, ..Pass::default() };
+            matrix.pass(pass, &link, ctx);
+        });
+        let convexity = self.penalty.curvature().0;
+        self.regularisation(at.x).each(m, |lambda, _, j| out[j] /= (lambda * convexity).sqrt());
+        let found = norm(&out);
+        ctx.give(out);
+        ctx.give(absolute);
+        found * (1.0 + gamma(m + 8))
+    }
+
+    /// ‖phi_u‖ of a row.
+    fn slope(&self, u: &[f64], y: &[f64]) -> f64 {
+        if let [_] = u {
+            let mut out = [0.0];
+            self.loss.grad_u(u, y, 1.0, &mut out);
+            return out[0].abs();
+        }
+        let mut out = vec![0.0; u.len()];
+        self.loss.grad_u(u, y, 1.0, &mut out);
+        norm(&out)
+    }
+
+    /// At least ‖phi_u(v)‖ for ‖v - u‖ <= `h`: phi is convex, so that of one prediction it is largest at an end.
+    fn steepest(&self, u: &[f64], y: &[f64], h: f64, curvature: f64) -> f64 {
+        match u {
+            [u] if h < f64::INFINITY => self.slope(&[u - h], y).max(self.slope(&[u + h], y)),
+            _ => self.slope(u, y) + curvature * h,
+        }
+    }
+
+    /// A row between z and z*, where E is `energy`.
+    fn known(
+        &self,
+        metric: &Metric,
+        (u, y, weight): (&[f64], &[f64], f64),
+        error: RowError,
+        q: f64,
+        energy: f64,
+    ) -> Known {
+        // A loss that does not say was found out before.
+        let unknown = Between { secant: f64::NAN, curvature: f64::NAN, cross: f64::NAN };
+        let between = |h: f64| self.loss.between(u, y, h + error.moved).unwrap_or(unknown);
+        let mut h = if energy == 0.0 { 0.0 } else { q.sqrt() * energy };
+        let mut here = between(h);
+        for _ in 0..LOCALISATIONS {
+            let nearer = energy * (q / (1.0 + weight * here.secant * q)).sqrt();
+            if nearer < WORTHWHILE * h {
+                h = nearer;
+                here = between(h);
+            } else {
+                break;
+            }
+        }
+        let most = weight * here.curvature;
+        let (c2, s, value) = match self.wrt {
+            Wrt::Targets if self.loss.is_of_difference() => (most * most, most, most * error.moved),
+            Wrt::Targets => ((weight * here.cross).powi(2), weight * here.secant, weight * here.cross * error.moved),
+            Wrt::Weights => {
+                let steepest = self.steepest(u, y, h + error.moved, here.curvature);
+                let terms = (steepest + norm(y)) * (1.0 + norm(u));
+                (steepest * steepest, weight * here.secant, steepest * error.moved + metric.evaluation * terms)
+            }
+            Wrt::Regularisation | Wrt::Design => (0.0, 0.0, 0.0),
+        };
+        let e = std::f64::consts::E;
+        let localised = here.secant * e >= here.curvature || here.secant * e >= between(0.0).secant;
+        Known { c2, s, most, value, localised }
+    }
+
+    fn bound_by_rows(
+        &self,
+        metric: &Metric,
+        known: &[f64],
+        spread: f64,
+        at: Point<'_>,
+        energy: f64,
+        ctx: &mut Ctx,
+    ) -> Bounded {
+        let own = column(known, 3).map(|v| v * v).sum::<f64>().sqrt();
+        let split = best_split(known, spread);
+        let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
+        Bounded {
+            bound: energy * split.value(spread).sqrt(),
+            own: own + metric.evaluation * norm_of_gradient(self, at, ctx),
+            localised: are_localised(known),
+            theorem: if is_difference { Theorem::Difference } else { Theorem::Split },
+            uses_norm: split.beta > 0.0,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]
+    fn bound_by_design(
+        &self,
+        metric: &Metric,
+        known: &[f64],
+        errors: &[f64],
+        at: Point<'_>,
+        energy: f64,
+        is_linear: bool,
+        ctx: &mut Ctx,
+    ) -> Bounded {
+        let width = self.loss.width();
+        let (mut of_columns, mut of_rows) = (ctx.take(self.design.columns()), ctx.take(self.design.rows()));
+        for (to, z) in of_columns.iter_mut().zip(at.z.chunks_exact(width)) {
+            *to = z.iter().map(|z| z * z).sum();
+        }
+        let rows = || errors.chunks_exact(RowError::LEN).map(RowError::read);
+        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = row.size * row.size);
+        let (z, a) = self.matrix(at.x).largest_sums(&of_columns, &of_rows, ctx);
+        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = row.error + gamma(2 * width + 2) * row.size);
+        let of_rows_error = norm(&of_rows);
+        ctx.give(of_rows);
+        ctx.give(of_columns);
+        let most = column(known, 2).fold(0.0_f64, f64::max);
+        let (change, delta) = (most.sqrt() * energy / 2.0, energy / metric.least.sqrt());
+        Bounded {
+            bound: change * z.sqrt() + a.sqrt() * delta + if is_linear { 0.0 } else { change * delta },
+            own: of_rows_error * z.sqrt(),
+            localised: are_localised(known),
+            theorem: Theorem::Design,
+            uses_norm: false,
+        }
+    }
+
+    fn bound_by_penalty(&self, metric: &Metric, at: Point<'_>, energy: f64, is_linear: bool, ctx: &mut Ctx) -> Bounded {
+        let regularisation = self.regularisation(at.x);
+        let (low, high) = self.penalty.curvature();
+        let mut groups = vec![0.0; regularisation.lambdas.len()];
+        regularisation
+            .each(at.z.len(), |lambda, group, j| groups[group] += lambda * self.penalty.first(at.z[j]).powi(2));
+        let most = groups.iter().fold(0.0_f64, |most, group| most.max(*group));
+        let second_order = if is_linear { 0.0 } else { 0.5 * (high / low) * energy * energy };
+        Bounded {
+            bound: (most / low).sqrt() * energy + second_order,
+            // Sums of terms of one sign.
+            own: (metric.evaluation + gamma(at.z.len())) * norm_of_gradient(self, at, ctx),
+            localised: true,
+            theorem: Theorem::Penalty,
+            uses_norm: false,
+        }
+    }
+}
+
+/// ‖g1‖, by which its own rounding is measured.
+fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+    let mut gradient = ctx.take_zeroed(problem.parameter_len());
+    problem.grad_x(at, 1.0, &mut gradient, ctx);
+    let found = norm(&gradient);
+    ctx.give(gradient);
+    found
+}
+
+/// One number of each row.
+fn column(known: &[f64], offset: usize) -> impl Iterator<Item = f64> {
+    known.iter().skip(offset).step_by(Known::LEN).copied()
+}
+
+fn are_localised(known: &[f64]) -> bool {
+    column(known, 4).all(|localised| localised == 1.0)
+}
+
+struct Bounded {
+    bound: f64,
+    /// What rounding does to g1 itself.
+    own: f64,
+    localised: bool,
+    theorem: Theorem,
+    /// Whether a smaller norm of D would make it smaller.
+    uses_norm: bool,
+}
+
+/// kappa² and beta with c2 - kappa² s <= beta for every row.
+#[derive(Clone, Copy, Debug)]
+struct Split {
+    kappa_squared: f64,
+    beta: f64,
+}
+
+impl Split {
+    fn at(known: &[f64], kappa_squared: f64) -> Self {
+        let beta = known.chunks_exact(Known::LEN).fold(0.0_f64, |most, row| most.max(row[0] - kappa_squared * row[1]));
+        Self { kappa_squared, beta }
+    }
+
+    /// max over 0 <= b <= 1 of kappa² (b - b²) + beta N b².
+    fn value(self, spread: f64) -> f64 {
+        let (kappa_squared, beta) = (self.kappa_squared, self.beta * spread);
+        if 2.0 * beta > kappa_squared {
+            beta
+        } else if kappa_squared == 0.0 {
+            0.0
+        } else {
+            0.25 * kappa_squared / (1.0 - beta / kappa_squared)
+        }
+    }
+}
+
+/// A split whose value is about as small as it can be.
+fn best_split(known: &[f64], spread: f64) -> Split {
+    let (mut largest, mut of_largest) = (0.0_f64, 0.0);
+    for row in known.chunks_exact(Known::LEN).filter(|row| row[1] > 0.0) {
+        let ratio = row[0] / row[1];
+        if ratio > largest && ratio.is_finite() {
+            (largest, of_largest) = (ratio, row[0]);
+        }
+    }
+    let mut best = Split::at(known, largest);
+    let none = Split::at(known, 0.0);
+    // A smaller kappa² leaves at least what the row of the largest ratio then needs: where that soon costs as much as kappa² itself,
+    // there is nothing to be gained.
+    let dear = of_largest * spread;
+    if best.beta == 0.0 && dear > LITTLE_TO_GAIN * (0.25 * largest + dear) {
+        return best;
+    }
+    if none.value(spread) < best.value(spread) {
+        best = none;
+    }
+    if largest == 0.0 {
+        return best;
+    }
+    let (mut low, mut high) = ((1e-12 * largest).ln(), largest.ln());
+    for _ in 0..KAPPA_ROUNDS {
+        let third = (high - low) / 3.0;
+        let tried = [low + third, high - third].map(|kappa| Split::at(known, kappa.exp()));
+        for split in tried {
+            if split.value(spread) < best.value(spread) {
+                best = split;
+            }
+        }
+        if tried[0].value(spread) <= tried[1].value(spread) { high -= third } else { low += third }
+    }
+    best
+}
