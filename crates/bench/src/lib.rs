@@ -1,6 +1,7 @@
 //! Scenarios measured and compared: the estimators chosen at run time, their errors against a reference gradient, their
 //! costs, the rates that theory predicts, and reports of all that as tables, JSON, CSV and plots.
 
+pub mod adaptive;
 pub mod choice;
 pub mod compare;
 mod fit;

@@ -126,7 +126,7 @@ pub struct EstimateReport {
 
 /// A [`Certificate`], or why there is none.
 #[derive(Clone, Debug, Serialize)]
-struct CertificateReport {
+pub(crate) struct CertificateReport {
     bound: Option<f64>,
     basis: &'static str,
     reference: Option<&'static str>,
@@ -369,10 +369,21 @@ impl FailureReport {
     /// Of a solve that failed.
     #[must_use]
     pub fn new(instance: Instance, choices: &Choices, error: &SolveError) -> Self {
+        Self::of(instance, choices.kept, choices.estimators.iter().map(|kind| kind.name()), error)
+    }
+
+    /// The same, of gradients with these names.
+    #[must_use]
+    pub fn of(
+        instance: Instance,
+        kept: Kept,
+        names: impl IntoIterator<Item = &'static str>,
+        error: &SolveError,
+    ) -> Self {
         let status = error.name();
         let absent = EstimateReport { status, message: None, norm: None, cost: None, linear: None, certificate: None };
-        let estimators = choices.estimators.iter().map(|kind| (kind.name(), absent.clone())).collect();
-        Self { schema: SCHEMA, instance, kept: choices.kept.into(), status, message: error.to_string(), estimators }
+        let estimators = names.into_iter().map(|name| (name, absent.clone())).collect();
+        Self { schema: SCHEMA, instance, kept: kept.into(), status, message: error.to_string(), estimators }
     }
 }
 

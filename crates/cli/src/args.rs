@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand, ValueEnum};
+use danskin::adaptive::Accuracy;
 use danskin::prelude::{LossName, Momentum, SmoothElastic, StepSize, Wrt};
 use danskin_bench::choice::{
     Choices, EstimatorKind, Kept, Linear, LinearMethod, Mode, Preconditioning, SolverKind, UnknownName,
@@ -129,13 +130,15 @@ pub(crate) struct ProblemArgs {
     pub(crate) initial: Option<PathBuf>,
 }
 
+const LINEAR_TOLERANCE: f64 = 1e-12;
+const SOLVER: &str = "The inner solver: gd, nesterov, heavy-ball, backtracking, lbfgs or newton; of the last two there is no automatic \
+    gradient. gd if absent; with --estimator auto, what is predicted to take least";
+
 /// How z and the gradients are computed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MethodArgs {
-    /// The inner solver: gd, nesterov, heavy-ball, backtracking, lbfgs or newton; of the last two there is no automatic
-    /// gradient.
-    #[arg(long, value_name = "NAME", default_value_t = SolverKind::GradientDescent)]
-    solver: SolverKind,
+    #[arg(long, value_name = "NAME", help = SOLVER)]
+    solver: Option<SolverKind>,
     /// Step of gd, nesterov and heavy-ball: a number above 0, or auto for 1/L with L estimated. For backtracking the first
     /// trial, auto for 1.
     #[arg(long, value_name = "F|auto", default_value = "auto", value_parser = step)]
@@ -149,7 +152,7 @@ pub(crate) struct MethodArgs {
     /// Stop as soon as ‖grad_z‖ is at most F times that at z_0.
     #[arg(long, value_name = "F", value_parser = not_negative)]
     pub(crate) tolerance: Option<f64>,
-    /// Estimators to compute: all, or some of analytic,automatic,implicit.
+    /// Estimators to compute: all, or some of analytic,automatic,implicit; or, of danskin gradient, auto for whatever meets a gradient tolerance.
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub(crate) estimator: Estimators,
     /// Automatic differentiation backwards over a tape, or forwards with one tangent for each entry of x: reverse or
@@ -164,7 +167,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "NAME", default_value_t = Preconditioning::None)]
     preconditioner: Preconditioning,
     /// Relative residual asked of that system.
-    #[arg(long, value_name = "F", default_value = "1e-12", value_parser = not_negative)]
+    #[arg(long, value_name = "F", default_value_t = LINEAR_TOLERANCE, value_parser = not_negative)]
     pub(crate) linear_tolerance: f64,
 }
 
@@ -193,7 +196,12 @@ impl TapeArgs {
 impl MethodArgs {
     /// The choices with what reverse mode records, if they go together.
     pub(crate) fn choices(&self, kept: Kept) -> Result<Choices, Failure> {
-        let solver = self.solver;
+        let solver = self.solver();
+        if self.estimator.is_auto() {
+            let message =
+                "--estimator auto is for danskin gradient, with --gradient-tolerance or --relative-gradient-tolerance";
+            return Err(Failure::Input(anyhow!(message)));
+        }
         if self.estimator.0.contains(&EstimatorKind::Automatic) && !solver.is_unrolled() {
             return unsupported(
                 "the automatic estimator",
@@ -206,7 +214,8 @@ impl MethodArgs {
 
     /// The choices, if they go together but for the automatic estimator of a solver that has none.
     pub(crate) fn choices_of_any(&self, kept: Kept) -> Result<Choices, Failure> {
-        let Self { solver, step, momentum, restart, mode, .. } = *self;
+        let Self { step, momentum, restart, mode, .. } = *self;
+        let solver = self.solver();
         if step != StepSize::Auto && !solver.has_step() {
             return unsupported("--step", solver, "it finds its steps itself");
         }
@@ -216,7 +225,7 @@ impl MethodArgs {
         if restart && solver != SolverKind::Nesterov {
             return unsupported("--restart", solver, "it is for nesterov");
         }
-        if self.mode == Mode::Forward && !self.estimator.0.contains(&EstimatorKind::Automatic) {
+        if mode == Mode::Forward && !self.estimator.0.contains(&EstimatorKind::Automatic) {
             return Err(Failure::Input(anyhow!("--mode is for the automatic estimator, which --estimator leaves out")));
         }
         let flag = match kept {
@@ -253,6 +262,32 @@ impl MethodArgs {
 }
 
 impl MethodArgs {
+    fn solver(&self) -> SolverKind {
+        // L-BFGS is what auto begins with, and what takes most memory.
+        let absent = if self.estimator.is_auto() { SolverKind::Lbfgs } else { SolverKind::GradientDescent };
+        self.solver.unwrap_or(absent)
+    }
+
+    /// The solver, if it was named.
+    pub(crate) fn named_solver(&self) -> Option<SolverKind> {
+        self.solver
+    }
+
+    /// The choices for auto, which leave it what it chooses itself.
+    pub(crate) fn choices_of_auto(&self) -> Result<Choices, Failure> {
+        let refused = [
+            ("--tolerance", self.tolerance.is_some()),
+            ("--linear-solver", self.linear_solver != LinearMethod::Auto),
+            ("--preconditioner", self.preconditioner != Preconditioning::None),
+            ("--linear-tolerance", self.linear_tolerance != LINEAR_TOLERANCE),
+            ("--mode", self.mode != Mode::Reverse),
+        ];
+        if let Some((flag, _)) = refused.iter().find(|(_, is_given)| *is_given) {
+            return Err(Failure::Input(anyhow!("{flag} does not go with --estimator auto, which chooses it")));
+        }
+        self.choices_of_any(Kept::Steps)
+    }
+
     /// The linear solver, if its preconditioner goes with it.
     fn linear(&self) -> Result<Linear, Failure> {
         let Self { linear_solver, preconditioner, .. } = *self;
@@ -293,16 +328,41 @@ pub(crate) struct GradientArgs {
     /// report.json tells what it changes in the gradient. Values that f32 holds exactly are stored so in any case.
     #[arg(long, value_name = "TYPE", default_value = "f64")]
     pub(crate) values: Values,
-    /// Steps T; with --tolerance, at the most.
+    /// Steps T; with --tolerance or --estimator auto, at the most.
     #[arg(long, value_name = "T")]
-    pub(crate) iterations: usize,
+    #[arg(required_unless_present_any = ["gradient_tolerance", "relative_gradient_tolerance"])]
+    pub(crate) iterations: Option<usize>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]
     pub(crate) tape: TapeArgs,
+    #[command(flatten)]
+    pub(crate) accuracy: AccuracyArgs,
     /// Folder for z.npy, one .npy a gradient, and report.json; made if missing, files of these names are replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+}
+
+/// What `--estimator auto` is to meet.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccuracyArgs {
+    /// With --estimator auto: the gradient is to be within F of that of l, in norm, and certified to be.
+    #[arg(long, value_name = "F", value_parser = positive, conflicts_with = "relative_gradient_tolerance")]
+    gradient_tolerance: Option<f64>,
+    /// The same, F times the norm of the gradient of l.
+    #[arg(long, value_name = "F", value_parser = positive)]
+    relative_gradient_tolerance: Option<f64>,
+    /// With --estimator auto: no step is begun after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) time: Option<Duration>,
+}
+
+impl AccuracyArgs {
+    /// The accuracy, if one was given.
+    pub(crate) fn accuracy(&self) -> Option<Accuracy> {
+        let relative = self.relative_gradient_tolerance.map(Accuracy::Relative);
+        self.gradient_tolerance.map(Accuracy::Absolute).or(relative)
+    }
 }
 
 /// `--values`.
@@ -554,14 +614,25 @@ impl FromStr for PenaltyName {
 
 /// A list of estimators, each once, in their order.
 #[derive(Clone, Debug)]
-pub(crate) struct Estimators(Vec<EstimatorKind>);
+pub(crate) struct Estimators(
+    /// Empty for auto.
+    Vec<EstimatorKind>,
+);
+
+impl Estimators {
+    pub(crate) fn is_auto(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl FromStr for Estimators {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        if text == "all" {
-            return Ok(Self(EstimatorKind::ALL.to_vec()));
+        match text {
+            "all" => return Ok(Self(EstimatorKind::ALL.to_vec())),
+            "auto" => return Ok(Self(Vec::new())),
+            _ => {}
         }
         let mut kinds = text.split(',').map(str::parse).collect::<Result<Vec<EstimatorKind>, _>>()?;
         kinds.sort_unstable();
@@ -634,6 +705,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
     // A day is longer than any server takes, and short enough for every clock.
     number(text, "a number of seconds from 0.001 to 86400", |value| (1e-3..=86400.0).contains(&value))
         .map(Duration::from_secs_f64)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, "a finite number above 0", |value| value > 0.0)
 }
 
 fn condition(text: &str) -> Result<f64, String> {

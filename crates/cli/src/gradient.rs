@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use danskin::prelude::{Basis, Certificate, Gradient, SolveError, Status, Stop};
 use danskin::vector::norm;
 use danskin_bench::choice::Choices;
@@ -11,6 +12,7 @@ use danskin_bench::rounding;
 use danskin_bench::trajectory::trajectory;
 use danskin_data::write_vector;
 
+use crate::adaptive;
 use crate::args::GradientArgs;
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::input::{self, Penalty};
@@ -18,6 +20,14 @@ use crate::output::{Folder, print};
 use crate::progress;
 
 pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure> {
+    if args.method.estimator.is_auto() {
+        return adaptive::run(args, quiet);
+    }
+    if args.accuracy.accuracy().is_some() || args.accuracy.time.is_some() {
+        let message = "--gradient-tolerance, --relative-gradient-tolerance and --time are for --estimator auto";
+        return Err(Failure::Input(anyhow!(message)));
+    }
+    let iterations = args.iterations.unwrap_or_default();
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices(args.tape.kept())?);
     let choices = Choices { certify: true, ..choices };
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);
@@ -25,8 +35,8 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
     let folder = Folder::open(&args.output)?;
 
     let stop = match args.method.tolerance {
-        Some(tolerance) => Stop::tolerance(tolerance).within(args.iterations),
-        None => Stop::steps(args.iterations),
+        Some(tolerance) => Stop::tolerance(tolerance).within(iterations),
+        None => Stop::steps(iterations),
     };
     let initial = input.initial.as_deref();
     let watch = Watch::start();
@@ -99,7 +109,7 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
 }
 
 /// How wrong `gradient` can be, on one line.
-fn certified(gradient: &Gradient) -> String {
+pub(crate) fn certified(gradient: &Gradient) -> String {
     let size = norm(&gradient.value);
     match &gradient.certificate {
         Ok(Certificate { bound, basis, localised, .. }) => {

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, the iteration cap included; 1 an output failed; 2 bad input or an unsupported pair; 3 an estimator
 //! that was asked for failed; 130 interrupted.
 
+mod adaptive;
 mod args;
 mod bench;
 mod check;

@@ -26,6 +26,7 @@ pub use danskin_data as data;
 pub use danskin_implicit as implicit;
 pub use danskin_unrolled as unrolled;
 
+pub mod adaptive;
 pub mod testing;
 
 #[cfg(doctest)]
@@ -51,8 +52,8 @@ pub mod prelude {
         State, Step, StepSize,
     };
     pub use danskin_implicit::{
-        Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept, Nystrom,
-        Preconditioner, SparseCholesky,
+        AfterNewton, Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept,
+        Nystrom, Preconditioner, SparseCholesky,
     };
     pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Pulled, Recorded, Replay, Tangents, Tape, Unroll};
 }

@@ -4,7 +4,9 @@
 mod common;
 
 use common::suited;
+use danskin::adaptive::{Accuracy, Adaptive, AdaptiveError, Outcome};
 use danskin::certificate::{Basis, Certificate, Effort, Uncertified, Unproved};
+use danskin::estimator::EstimateError;
 use danskin::linear::{Factored, Hessian};
 use danskin::prelude::*;
 use danskin::testing::random;
@@ -96,7 +98,12 @@ impl Tally {
             }
             Err(reason) => panic!("{name}: {reason:?}"),
         };
-        assert_eq!(certificate.basis, Basis::Proved, "{name}");
+        if certificate.basis == Basis::Estimated {
+            // The same, and a better point by which it is estimated.
+            assert!(name.contains("poisson") || name.contains("gamma"), "{name}: {certificate:?}");
+            self.infinite += 1;
+            return;
+        }
         let Certificate { bound, parts, .. } = certificate;
         let error = distance(&gradient.value, exact);
         assert!(error <= bound + doubt, "{name}: error {error:e}, bound {bound:e}, {doubt:e}: {certificate:?}");
@@ -122,7 +129,7 @@ fn exact(case: &Case) -> Option<(Vec<f64>, f64)> {
     Some((gradient.value, bound))
 }
 
-fn check(case: &Case, steps: usize, tally: &mut [Tally; 4]) {
+fn check(case: &Case, steps: usize, tally: &mut [Tally; 5]) {
     let problem = case.problem.as_ref();
     let Some((exact, doubt)) = exact(case) else { panic!("{}: no reference", case.name) };
     // For losses with no curvature bound, and far from z*.
@@ -138,6 +145,17 @@ fn check(case: &Case, steps: usize, tally: &mut [Tally; 4]) {
         let implicit = Implicit::new(Cg::default()).tolerance(tolerance);
         tally[k].hold(&name("g3"), &solution.gradient(&Certified::new(implicit)).unwrap(), &exact, doubt);
     }
+    // What lies between: g3 after two iterations, g1 after a Newton step, g2 over the last two steps.
+    let between = [
+        solution.gradient(&Certified::new(Implicit::new(Cg::within(2)))).unwrap(),
+        solution.gradient(&Certified::new(AfterNewton::new(Cg::default()))).unwrap(),
+        solution.gradient(&Certified::new(AfterNewton::new(Cg::within(1)))).unwrap(),
+    ];
+    for gradient in &between {
+        tally[4].hold(&name("between"), gradient, &exact, doubt);
+    }
+    let truncated = Solve::new(problem, &solver, &case.x).stop(Stop::steps(steps)).record(Tape::last(2)).run().unwrap();
+    tally[4].hold(&name("g2 over two"), &truncated.gradient(&Certified::new(Automatic)).unwrap(), &exact, doubt);
     let newton = Certified::new(Analytic).newton(DenseCholesky::default());
     let refined = solution.gradient(&newton).unwrap();
     tally[3].hold(&name("g1, Newton,"), &refined, &exact, doubt);
@@ -149,7 +167,7 @@ fn check(case: &Case, steps: usize, tally: &mut [Tally; 4]) {
 
 #[test]
 fn no_error_is_larger_than_its_bound() {
-    let mut tally: [Tally; 4] = Default::default();
+    let mut tally: [Tally; 5] = Default::default();
     for seed in 0..12 {
         let (n, m) = (2 + (seed as usize * 5) % 23, 1 + (seed as usize * 3) % 11);
         let design = random::design(n, m, 1 + seed as usize % m.min(5), seed);
@@ -162,7 +180,7 @@ fn no_error_is_larger_than_its_bound() {
             }
         }
     }
-    for (tally, name) in tally.iter().zip(["g1", "g2", "g3", "g1 by Newton"]) {
+    for (tally, name) in tally.iter().zip(["g1", "g2", "g3", "g1 by Newton", "between"]) {
         let mut ratios = tally.ratios.clone();
         ratios.sort_by(f64::total_cmp);
         println!(
@@ -264,4 +282,140 @@ fn residuals_move_no_more_than_is_said() {
         }
     }
     assert!(sharpest.len() == 4 && sharpest.values().all(|sharp| *sharp > 0.9), "{sharpest:?}");
+}
+
+#[test]
+fn gradients_to_a_tolerance_meet_it() {
+    let (mut met, mut others) = (0, std::collections::BTreeMap::new());
+    for seed in 0..6 {
+        let (n, m) = (3 + (seed as usize * 5) % 23, 2 + (seed as usize * 3) % 11);
+        let design = random::design(n, m, 1 + seed as usize % m.min(5), seed);
+        for lambda in [1e-2, 1.0] {
+            let table = Table { design: &design, lambda, seed };
+            for name in LossName::all() {
+                for case in name.visit(CLASSES, Cases(&table, name)).unwrap() {
+                    let Some((exact, doubt)) = exact(&case) else { panic!("{}: no reference", case.name) };
+                    for tolerance in [0.3, 1e-3, 1e-8] {
+                        let asked = Adaptive::new(Accuracy::Relative(tolerance)).steps(200);
+                        let found = asked.gradient(case.problem.as_ref(), &case.x).unwrap();
+                        let error = distance(&found.gradient.value, &exact);
+                        let context =
+                            format!("{} to {tolerance:e}: {error:e} of {:e}, {found:?}", case.name, norm(&exact));
+                        if let Ok(certificate) = found.gradient.certificate {
+                            assert!(error <= certificate.bound + doubt, "{context}");
+                        }
+                        if found.outcome == Outcome::Met {
+                            assert!(error <= tolerance * norm(&exact) + doubt, "{context}");
+                            met += 1;
+                        } else {
+                            *others.entry((found.outcome.name(), format!("{tolerance:e}"))).or_insert(0) += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(met > 7800, "{met} met, {others:?}");
+    println!("{met} met, {others:?}");
+}
+
+#[test]
+fn a_request_is_kept_to() {
+    let problem = Glm::new(random::design(300, 60, 8, 1), Logistic, 0.05).unwrap();
+    let x = random::labels(300, 2);
+    let asked = Adaptive::new(Accuracy::Relative(1e-9));
+    let found = asked.gradient(&problem, &x).unwrap();
+    assert_eq!(found.outcome, Outcome::Met);
+    assert!(found.gradient.certificate.unwrap().bound <= found.asked);
+    assert_eq!(found.steps(), found.stages.iter().map(|stage| stage.steps).sum::<usize>());
+    let passes: u64 = found.stages.iter().map(|stage| stage.cost.passes).sum();
+    assert!(passes < found.cost.passes && found.cost.passes <= passes + 2, "{passes} {:?}", found.cost);
+    // The bits do not depend on the run, nor on the threads.
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let again = pool.install(|| asked.gradient(&problem, &x).unwrap());
+        assert_eq!((again.gradient.value, again.z), (found.gradient.value.clone(), found.z.clone()));
+    }
+    // A warm start is a shorter way.
+    let warm = asked.gradient_in(&problem, &x, Some(&found.z), &mut Ctx::new()).unwrap();
+    assert_eq!((warm.steps(), warm.outcome), (0, Outcome::Met));
+    for (settings, outcome) in [
+        (asked.steps(0), Outcome::NotLocalised),
+        (asked.steps(12), Outcome::BudgetExhausted),
+        (asked.seconds(0.0), Outcome::NotLocalised),
+        (Adaptive::new(Accuracy::Absolute(1e-300)), Outcome::FloorReached),
+    ] {
+        let ended = settings.gradient(&problem, &x).unwrap();
+        assert_eq!(ended.outcome, outcome, "{ended:?}");
+        assert!(ended.steps() <= 12 || outcome == Outcome::FloorReached);
+    }
+    let by_nesterov = asked.solver(Nesterov::default(), "nesterov").gradient(&problem, &x).unwrap();
+    assert_eq!((by_nesterov.outcome, by_nesterov.stages[0].method), (Outcome::Met, "nesterov"));
+    for tolerance in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        for accuracy in [Accuracy::Absolute(tolerance), Accuracy::Relative(tolerance)] {
+            let error = Adaptive::new(accuracy).gradient(&problem, &x).unwrap_err();
+            assert!(matches!(error, AdaptiveError::Tolerance { .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_minimum_has_no_gradient_to_a_tolerance() {
+    let design = Design::dense(2, 1, vec![1.0, -1.0]).unwrap();
+    let problem = Glm::new(design, Logistic, 0.0).unwrap();
+    let error = Adaptive::new(Accuracy::Absolute(1.0)).gradient(&problem, &[1.0, -1.0]).unwrap_err();
+    assert_eq!(error, AdaptiveError::Estimate(EstimateError::Unbounded));
+}
+
+/// Without a penalty nothing is proved; what is estimated then is no less than the error.
+#[test]
+fn what_is_not_proved_is_estimated() {
+    let (mut estimated, mut absent) = (0, 0);
+    for seed in 0..40 {
+        let design = random::design(60, 5, 3, seed);
+        let problem = Glm::new(design, PseudoHuber::new(1.0).unwrap(), 0.0).unwrap();
+        let x: Vec<f64> = random::vector(60, seed + 1).iter().map(|x| 3.0 * x).collect();
+        let newton = Newton::new(DenseCholesky::default());
+        let minimum = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-15).within(60)).run().unwrap();
+        let exact = minimum.gradient(&Analytic).unwrap().value;
+        let solver = GradientDescent::default();
+        for steps in [5, 20, 80] {
+            let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(steps)).trail(10).record(Tape::new());
+            let solution = solve.run().unwrap();
+            let g3 = Implicit::new(Cg::default()).tolerance(1e-6);
+            for gradient in [
+                solution.gradient(&Certified::new(Analytic)).unwrap(),
+                solution.gradient(&Certified::new(Automatic)).unwrap(),
+                solution.gradient(&Certified::new(g3)).unwrap(),
+            ] {
+                let error = distance(&gradient.value, &exact);
+                match gradient.certificate {
+                    Ok(certificate) => {
+                        assert_eq!((certificate.basis, certificate.theorem), (Basis::Estimated, None));
+                        assert!(error <= certificate.bound + 1e-12, "{seed} {steps}: {error:e} {certificate:?}");
+                        estimated += 1;
+                    }
+                    Err(Uncertified::Unproved(Unproved::NotStronglyConvex { column: 0 })) => absent += 1,
+                    Err(reason) => panic!("{reason}"),
+                }
+            }
+        }
+    }
+    assert!(estimated > 10 * absent, "{estimated} {absent}");
+    // Of a loss that says nothing of itself, and of negative weights, the reason is told.
+    struct Silent;
+    impl LossValue for Silent {
+        fn value<T: danskin::problem::loss::Number>(&self, u: T, y: T) -> T {
+            (u - y) * (u - y)
+        }
+    }
+    let design = random::design(9, 3, 2, 1);
+    let at = |problem: &dyn Problem, x: &[f64]| {
+        problem.analytic_bound(Point::new(&[0.0; 3], x), Effort::Norms, &mut Ctx::new()).unwrap_err()
+    };
+    let silent = Glm::new(design.clone(), ByDualNumbers(Silent), 1.0).unwrap();
+    assert_eq!(at(&silent, &[1.0; 9]), Unproved::Loss { row: 0 });
+    let (weighted, mut w) = Glm::new(design, Squared, 1.0).unwrap().wrt(Wrt::Weights, vec![1.0; 9]).unwrap();
+    w[4] = -0.5;
+    assert_eq!(at(&weighted, &w), Unproved::NegativeWeight { row: 4, weight: -0.5 });
 }

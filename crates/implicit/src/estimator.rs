@@ -149,13 +149,8 @@ where
 {
     fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
         let (problem, at) = (solution.problem(), solution.point());
-        let m = problem.latent_len();
-        check(problem, at, ctx)?;
-        let (mut grad_z, mut v) = (ctx.take(m), ctx.take(m));
-        outer.grad_z(problem, at, &mut grad_z, ctx);
-        let mut workspace = H::Workspace::default();
-        let solved = Factored::new(&self.hessian, Hessian { problem, at }, &mut workspace, ctx)
-            .and_then(|mut factored| factored.solve(&grad_z, self.tolerance, &mut v, ctx));
+        let mut v = ctx.take(problem.latent_len());
+        let solved = solve_for_step(&self.hessian, self.tolerance, problem, at, outer, &mut v, ctx);
         let gradient = solved.map(|linear| {
             let mut gradient = Gradient::new(vec![0.0; problem.parameter_len()]);
             problem.cross(at, &v, -1.0, &mut gradient.value, ctx);
@@ -167,12 +162,34 @@ where
             gradient
         });
         ctx.give(v);
-        ctx.give(grad_z);
-        match gradient? {
-            Gradient { linear: Some(linear), .. } if linear.status == LinearStatus::Interrupted => {
-                Err(EstimateError::Interrupted)
-            }
-            gradient => Ok(gradient),
-        }
+        gradient
+    }
+}
+
+/// L_zz v = grad_z f at a point, where z* is known to exist and to be unique as far as that is known.
+pub(crate) fn solve_for_step<P, F, H>(
+    hessian: &H,
+    tolerance: f64,
+    problem: &P,
+    at: Point<'_>,
+    outer: &F,
+    v: &mut [f64],
+    ctx: &mut Ctx,
+) -> Result<LinearSolve, EstimateError>
+where
+    P: Problem + ?Sized,
+    F: Outer<P> + ?Sized,
+    H: HessianSolver<P>,
+{
+    check(problem, at, ctx)?;
+    let mut grad_z = ctx.take(problem.latent_len());
+    outer.grad_z(problem, at, &mut grad_z, ctx);
+    let mut workspace = H::Workspace::default();
+    let solved = Factored::new(hessian, Hessian { problem, at }, &mut workspace, ctx)
+        .and_then(|mut factored| factored.solve(&grad_z, tolerance, v, ctx));
+    ctx.give(grad_z);
+    match solved? {
+        linear if linear.status == LinearStatus::Interrupted => Err(EstimateError::Interrupted),
+        linear => Ok(linear),
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Source: Ablin, Peyre, Moreau 2020.
 
+mod after_newton;
 mod auto;
 mod cg;
 mod columns;
@@ -24,6 +25,7 @@ mod ritz;
 mod sparse;
 mod spd;
 
+pub use after_newton::AfterNewton;
 pub use auto::{Auto, AutoWorkspace};
 pub use cg::{Cg, CgWorkspace};
 pub use dense::{DenseCholesky, DenseWorkspace};

@@ -342,6 +342,9 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
     /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
     fn estimate(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Option<Certificate> {
         let nearest = self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))?;
+        if self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
+            return None;
+        }
         let first = Known::of(iterate, self.problem, ctx);
         let share = nearest.residual / norm(&first.grad_z);
         if share.is_nan() || share > BETTER {

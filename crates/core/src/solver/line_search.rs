@@ -1,4 +1,4 @@
-//! Steps z - s d with s halved until L decreases enough.
+//! Steps z - s d with s shortened until L decreases enough: to where the slopes at both ends have it vanish, or by half.
 //!
 //! Where decreases of L drown in its rounding, the slopes say the same: for a quadratic, L(z - s d) <= L(z) - c s <g, d> is
 //! <g(z - s d), d> >= (2 c - 1) <g, d>.
@@ -11,7 +11,7 @@ use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
 use crate::vector::{axpy, dot};
 
-/// Doublings or halvings of a step at the most: from one end of f64 to the other.
+/// Doublings or shortenings of a step at the most: from one end of f64 to the other.
 const MAX_HALVINGS: usize = 2200;
 /// Decreases of L below this share of it drown in rounding.
 const ROUNDING: f64 = 1e-13;
@@ -82,7 +82,9 @@ impl LineSearch<'_> {
                 taken = Some(Taken { s, value });
                 break;
             }
-            s /= 2.0;
+            // Where the slope has changed its sign, it vanishes between: there, if it were linear.
+            let share = decrease / (decrease - decrease_after);
+            s *= if share > 0.0 && share < 0.5 { share } else { 0.5 };
         }
         if taken.is_none() {
             state.z.copy_from_slice(&start);

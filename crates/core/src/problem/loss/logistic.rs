@@ -107,7 +107,7 @@ impl Loss for Logistic {
     }
 
     /// In the margin m: w falls on both sides of 0, so that its mean from m on is least at once or at the end; |w'| <= w bounds it for a short
-    /// `reach` by w itself. phi_uy is m w - s, whose derivative w (2 - m tanh(m/2)) is at most 1/2, and 0 at -[`TURN`] and at `TURN`.
+    /// `reach` by w itself. phi_uy is m w - s, whose derivative w (2 - m tanh(m/2)) is at most 1/2, and 0 at -2.399... and at 2.399....
     #[inline]
     fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
         let (margin, reach) = (y * u, if y == 0.0 { 0.0 } else { y.abs() * h });
