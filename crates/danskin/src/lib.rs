@@ -27,6 +27,7 @@ pub use danskin_implicit as implicit;
 pub use danskin_unrolled as unrolled;
 
 pub mod adaptive;
+pub mod descent;
 pub mod testing;
 
 #[cfg(doctest)]

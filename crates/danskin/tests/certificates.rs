@@ -6,6 +6,7 @@ mod common;
 use common::suited;
 use danskin::adaptive::{Accuracy, Adaptive, AdaptiveError, Outcome};
 use danskin::certificate::{Basis, Certificate, Effort, Uncertified, Unproved};
+use danskin::descent::{Added, Descent, DescentStatus, Near};
 use danskin::estimator::EstimateError;
 use danskin::linear::{Factored, Hessian};
 use danskin::prelude::*;
@@ -418,4 +419,31 @@ fn what_is_not_proved_is_estimated() {
     let (weighted, mut w) = Glm::new(design, Squared, 1.0).unwrap().wrt(Wrt::Weights, vec![1.0; 9]).unwrap();
     w[4] = -0.5;
     assert_eq!(at(&weighted, &w), Unproved::NegativeWeight { row: 4, weight: -0.5 });
+}
+
+/// Of ridge with x kept near y, the minimum is a linear system: x* = (I - D (D^T D + lambda)^-1 D^T + rho)^-1 rho y.
+#[test]
+fn descent_ends_where_the_gradient_is_proved_to_be_small() {
+    let design = random::design(40, 6, 3, 1);
+    let (problem, y) = (Glm::new(design, Squared, 0.1).unwrap(), random::vector(40, 2));
+    let near = Near { weight: 0.5, to: y.clone() };
+    // l is convex in x, and l_xx <= 1.
+    let found = Descent::new(1.0 / 1.5, 1e-9).run(&problem, &near, &y, &mut Ctx::new()).unwrap();
+    assert_eq!(found.status, DescentStatus::Converged, "{found:?}");
+    let newton = Newton::new(DenseCholesky::default());
+    let minimum = Solve::new(&problem, &newton, &found.x).stop(Stop::tolerance(1e-15).within(60)).run().unwrap();
+    let mut exact = minimum.gradient(&Analytic).unwrap().value;
+    near.add_gradient(&found.x, &mut exact);
+    assert!(norm(&exact) <= found.stationarity && found.stationarity <= 1e-9 * found.trace[0].1);
+    // No bound is larger than the step deserves, and none of the first is as small as the last.
+    for (_, size, bound) in &found.trace {
+        assert!(*bound <= (0.5 * size).max(0.5e-9 * found.trace[0].1), "{size:e} {bound:e}");
+    }
+    let capped = Descent::new(0.1, 1e-9).steps(3).run(&problem, &near, &y, &mut Ctx::new()).unwrap();
+    assert_eq!((capped.status, capped.steps), (DescentStatus::StepCap, 3));
+    let unproved = Glm::new(random::design(40, 6, 3, 1), Squared, 0.0).unwrap();
+    let ended = Descent::new(0.5, 1e-12).steps(50).run(&unproved, &near, &y, &mut Ctx::new()).unwrap();
+    assert!(ended.trace.iter().all(|(_, size, _)| size.is_finite()));
+    assert!(Descent::new(0.0, 1e-3).run(&problem, &near, &y, &mut Ctx::new()).is_err());
+    assert!(Descent::new(0.5, 1e-3).run(&problem, &near, &y[1..], &mut Ctx::new()).is_err());
 }

@@ -18,7 +18,6 @@ const LARGEST_CROSS: f64 = 1.099_84;
 /// Reach of a margin up to which bounds by its curvature alone are sharp enough.
 const SHORT: f64 = 0.125;
 
-
 /// (s, w) at margin m, from exp(-|m|) alone: neither overflows, and w keeps its relative accuracy at every m.
 #[inline(always)]
 fn sigmoid(margin: f64) -> (f64, f64) {
