@@ -34,3 +34,13 @@ pub(crate) fn for_each(width: usize, out: &mut [f64], update: impl Fn(usize, &mu
         chunk((0, out));
     }
 }
+
+/// `max_i of(i)` over the rows of `from`, `width` numbers each; minus infinity where there is none. The order of rows is of no account.
+pub(crate) fn largest(width: usize, from: &[f64], of: impl Fn(&[f64]) -> f64 + Sync) -> f64 {
+    let chunk = |chunk: &[f64]| chunk.chunks_exact(width).fold(f64::NEG_INFINITY, |most, row| most.max(of(row)));
+    if from.len() > CHUNK * width {
+        from.par_chunks(CHUNK * width).map(chunk).reduce(|| f64::NEG_INFINITY, f64::max)
+    } else {
+        chunk(from)
+    }
+}

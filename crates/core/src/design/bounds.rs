@@ -23,6 +23,8 @@ use crate::ctx::Ctx;
 const MAX_PRODUCTS: usize = 8;
 /// Relative gain of a product below which no more are taken.
 const SETTLED: f64 = 0.02;
+/// Below it, products may have vanished that are not 0.
+const VANISHING: f64 = 1e-280;
 /// What y is kept above, relative to its largest entry: it has to be positive.
 const LEAST: f64 = 1e-100;
 
@@ -51,9 +53,9 @@ impl Matrix<'_> {
             let of = |(row, out): (usize, &mut f64)| {
                 *out = 0.0;
                 if scales.is_empty() {
-                    rows.each(row, |_, value| *out += value * value);
+                    rows.each(row, |_, value| *out += square(value, 1.0));
                 } else {
-                    rows.each(row, |column, value| *out += value * value * scales[column]);
+                    rows.each(row, |column, value| *out += square(value, scales[column]));
                 }
             };
             out.par_iter_mut().enumerate().with_min_len(1024).for_each(of);
@@ -118,7 +120,7 @@ impl Matrix<'_> {
             let largest = image.iter().fold(0.0_f64, |most, image| most.max(*image));
             let gain = 1.0 - found / bound;
             // Not a number where a product overflowed.
-            if found < bound {
+            if found < bound && found > VANISHING {
                 bound = found;
             }
             let is_settled = (0.0..SETTLED).contains(&gain);
@@ -173,6 +175,12 @@ impl Matrix<'_> {
         ctx.give(columns);
         (largest, down)
     }
+}
+
+/// `value² scale`, above 0 where neither is.
+#[inline]
+fn square(value: f64, scale: f64) -> f64 {
+    if value == 0.0 || scale == 0.0 { 0.0 } else { (value * value * scale).max(f64::MIN_POSITIVE) }
 }
 
 fn longest<R: Rows>(rows: &R) -> usize {

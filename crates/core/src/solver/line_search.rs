@@ -13,6 +13,8 @@ use crate::vector::{axpy, dot};
 
 /// Doublings or shortenings of a step at the most: from one end of f64 to the other.
 const MAX_HALVINGS: usize = 2200;
+/// Of a step at the least, that it is shortened to: slopes of exponential losses say nothing where L would be least.
+const LEAST_SHARE: f64 = 0.01;
 /// Decreases of L below this share of it drown in rounding.
 const ROUNDING: f64 = 1e-13;
 /// Rises of the gradient's norm, as a share of it, that are rounding.
@@ -84,7 +86,7 @@ impl LineSearch<'_> {
             }
             // Where the slope has changed its sign, it vanishes between: there, if it were linear.
             let share = decrease / (decrease - decrease_after);
-            s *= if share > 0.0 && share < 0.5 { share } else { 0.5 };
+            s *= if share > 0.0 { share.clamp(LEAST_SHARE, 0.5) } else { 0.5 };
         }
         if taken.is_none() {
             state.z.copy_from_slice(&start);

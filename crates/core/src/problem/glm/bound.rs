@@ -312,6 +312,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
         let (size, moved) = (self.slope(u, y), moved + metric.evaluation * (1.0 + norm(u)));
         let curvature = self.loss.between(u, y, moved).map_or(f64::NAN, |between| between.curvature);
+        if weight == 0.0 && !curvature.is_nan() {
+            return RowError { size: 0.0, error: 0.0, moved };
+        }
         RowError { size: weight * size, error: weight * (curvature * moved + metric.evaluation * size), moved }
     }
 
@@ -413,20 +416,25 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 break;
             }
         }
+        if weight == 0.0 && self.wrt != Wrt::Weights {
+            return Known { c2: 0.0, s: 0.0, most: 0.0, value: 0.0, localised: true };
+        }
         let most = weight * here.curvature;
         let (c2, s, value) = match self.wrt {
-            Wrt::Targets if self.loss.is_of_difference() => (most * most, most, most * error.moved),
-            Wrt::Targets => ((weight * here.cross).powi(2), weight * here.secant, weight * here.cross * error.moved),
+            Wrt::Targets if self.loss.is_of_difference() => (square(most), most, most * error.moved),
+            Wrt::Targets => (square(weight * here.cross), weight * here.secant, weight * here.cross * error.moved),
             Wrt::Weights => {
                 let steepest = self.steepest(u, y, h + error.moved, here.curvature);
                 let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                (steepest * steepest, weight * here.secant, steepest * error.moved + metric.evaluation * terms)
+                (square(steepest), weight * here.secant, steepest * error.moved + metric.evaluation * terms)
             }
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, 0.0),
         };
         let e = std::f64::consts::E;
         let localised = here.secant * e >= here.curvature || here.secant * e >= between(0.0).secant;
-        Known { c2, s, most, value, localised }
+        // Infinities times 0: what is not known is taken for the worst.
+        let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
+        Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised }
     }
 
     fn bound_by_rows(
@@ -512,6 +520,11 @@ fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> 
     found
 }
 
+/// The square of a number at least 0, that does not vanish where it does not.
+fn square(number: f64) -> f64 {
+    if number > 0.0 { (number * number).max(f64::MIN_POSITIVE) } else { number }
+}
+
 /// One number of each row.
 fn column(known: &[f64], offset: usize) -> impl Iterator<Item = f64> {
     known.iter().skip(offset).step_by(Known::LEN).copied()
@@ -540,8 +553,8 @@ struct Split {
 
 impl Split {
     fn at(known: &[f64], kappa_squared: f64) -> Self {
-        let beta = known.chunks_exact(Known::LEN).fold(0.0_f64, |most, row| most.max(row[0] - kappa_squared * row[1]));
-        Self { kappa_squared, beta }
+        let beta = rowwise::largest(Known::LEN, known, |row| row[0] - kappa_squared * row[1]);
+        Self { kappa_squared, beta: beta.max(0.0) }
     }
 
     /// max over 0 <= b <= 1 of kappa² (b - b²) + beta N b².
