@@ -37,6 +37,10 @@ const SHARE: f64 = 0.5;
 const LEAST_ITERATIONS: usize = 100;
 /// Halvings of a Newton step.
 const HALVINGS: usize = 12;
+/// What ‖grad_z L‖ must fall by, of the least so far, for a look to count as progress.
+const PROGRESS: f64 = 1e-3;
+/// Looks in a row without progress after which this arithmetic has no better.
+const VAIN: usize = 10;
 /// An estimate is taken so many times.
 const SAFETY: f64 = 3.0;
 /// What a gradient must have fallen to for what is left to be estimated by the change until then.
@@ -214,7 +218,7 @@ impl Chosen {
             };
             parts.push(how);
         }
-        if parts.is_empty() { "z_0 is good enough".to_owned() } else { parts.join("; then ") }
+        if parts.is_empty() { "no step was taken".to_owned() } else { parts.join("; then ") }
     }
 }
 
@@ -339,6 +343,31 @@ impl Look {
     }
 }
 
+/// What was seen at the looks so far.
+struct Seen {
+    /// The least ‖grad_z L‖, and looks in a row that brought it no lower.
+    least: f64,
+    vain: usize,
+    /// g1 and ‖grad_z L‖ at the last look whose gradient had fallen to a half of that before.
+    base: Option<(Vec<f64>, f64)>,
+}
+
+impl Seen {
+    /// What is left of the error of g1, where the gradient has fallen by half: in proportion to what that changed.
+    fn estimate(&mut self, g1: &[f64], residual: f64) -> Option<f64> {
+        let left = match &self.base {
+            None => None,
+            Some((_, before)) if residual > BETTER * before => return None,
+            Some((base, before)) => {
+                let share = residual / before;
+                Some(SAFETY * distance(g1, base) * share / (1.0 - share))
+            }
+        };
+        self.base = Some((g1.to_vec(), residual));
+        left
+    }
+}
+
 /// What a Newton step did.
 struct Newton {
     linear: LinearSolve,
@@ -415,7 +444,8 @@ where
         let mut solution = solve.run_in(ctx)?;
         let mut here = self.known(&solution, ctx);
         let (mut stages, mut rates) = (Vec::new(), Rates::default());
-        let mut look = self.look(&here, None, ctx);
+        let mut seen = Seen { least: f64::INFINITY, vain: 0, base: None };
+        let mut look = self.look(&here, &mut seen, ctx);
         // Vector operations of the first solver beside a pass, in passes: as measured.
         let weight = 1.0 + 20.0 * problem.latent_len() as f64 / problem.work().product.max(1.0);
         // Whether the first solver stands at `here`.
@@ -427,7 +457,7 @@ where
             if look.is_met() {
                 break Outcome::Met;
             }
-            if look.is_floor() || (newton_fails && first_fails) {
+            if look.is_floor() || (newton_fails && first_fails) || seen.vain > VAIN {
                 break if look.is_localised() { Outcome::FloorReached } else { Outcome::NotLocalised };
             }
             if steps >= settings.steps || self.begun.elapsed().as_secs_f64() > settings.seconds {
@@ -461,7 +491,7 @@ where
                 rates.linear = Some(-newton.linear.residual.max(1e-16).ln() / iterations);
                 rates.left = Some(newton.reduction).filter(|left| *left > 2.0 * newton.linear.residual);
                 newton_fails = newton.reduction > 0.99;
-                look = self.look(&here, Some(look), ctx);
+                look = self.look(&here, &mut seen, ctx);
                 stages.push(Stage {
                     method: "newton",
                     steps: 1,
@@ -485,7 +515,9 @@ where
                 solution.resume(Stop::steps(begun + taken), ctx)?;
                 // The bound falls as the gradient does, and faster where z comes near.
                 let is_promising = look.total() * solution.residual() / before <= look.asked;
-                if !matches!(solution.status(), Status::StepsTaken) || is_promising || ctx.passes() >= enough {
+                let is_late = self.begun.elapsed().as_secs_f64() > settings.seconds;
+                let is_over = is_late || solution.status() != Status::StepsTaken;
+                if is_over || is_promising || ctx.passes() >= enough {
                     break;
                 }
             }
@@ -498,7 +530,7 @@ where
             steps += taken.max(1);
             let spent = (ctx.passes() - passes).max(1);
             here = self.known(&solution, ctx);
-            look = self.look(&here, Some(look), ctx);
+            look = self.look(&here, &mut seen, ctx);
             rates.first = Some((before / look.residual).ln() / spent as f64);
             first_fails = solution.status() == Status::Stalled || taken == 0;
             // A Newton step that was of no use may be, from elsewhere.
@@ -533,7 +565,7 @@ where
     }
 
     /// g1 at a point, and how wrong it can be.
-    fn look(&self, here: &At, before: Option<Look>, ctx: &mut Ctx) -> Look {
+    fn look(&self, here: &At, seen: &mut Seen, ctx: &mut Ctx) -> Look {
         let (problem, at) = (self.problem, here.point(self.x));
         let mut g1 = vec![0.0; problem.parameter_len()];
         problem.grad_x(at, 1.0, &mut g1, ctx);
@@ -543,11 +575,13 @@ where
         if bound.is_ok_and(|bound| bound.total() > asked && bound.iterate <= asked) {
             bound = problem.analytic_bound(at, Effort::Pass, ctx);
         }
-        let estimate = before.filter(|_| bound.is_err()).and_then(|before| {
-            let share = residual / before.residual;
-            let left = SAFETY * distance(&g1, &before.g1) * share / (1.0 - share);
-            if share <= BETTER { Some(left) } else { before.estimate.filter(|_| share <= 1.0) }
-        });
+        // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
+        let is_estimated = bound.is_err() && bound != Err(Unproved::Overflow);
+        let estimate = if is_estimated { seen.estimate(&g1, residual) } else { None };
+        // A point of no slope is a minimum of a convex function.
+        let estimate = if is_estimated && residual == 0.0 { Some(0.0) } else { estimate };
+        seen.vain = if residual < (1.0 - PROGRESS) * seen.least { 0 } else { seen.vain + 1 };
+        seen.least = seen.least.min(residual);
         Look { g1, residual, bound, estimate, asked }
     }
 

@@ -384,7 +384,10 @@ fn what_is_not_proved_is_estimated() {
             let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(steps)).trail(10).record(Tape::new());
             let solution = solve.run().unwrap();
             let g3 = Implicit::new(Cg::default()).tolerance(1e-6);
+            let coarse = AfterNewton::new(Cg::default()).tolerance(0.3);
             for gradient in [
+                // At the reference itself: what is left there is the whole of the estimate.
+                solution.gradient(&Certified::new(coarse)).unwrap(),
                 solution.gradient(&Certified::new(Analytic)).unwrap(),
                 solution.gradient(&Certified::new(Automatic)).unwrap(),
                 solution.gradient(&Certified::new(g3)).unwrap(),
@@ -403,6 +406,17 @@ fn what_is_not_proved_is_estimated() {
         }
     }
     assert!(estimated > 10 * absent, "{estimated} {absent}");
+    for tolerance in [1e-2, 1e-6] {
+        let problem = Glm::new(random::design(60, 5, 3, 7), PseudoHuber::new(1.0).unwrap(), 0.0).unwrap();
+        let x = random::vector(60, 8);
+        let newton = Newton::new(DenseCholesky::default());
+        let minimum = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-15).within(60)).run().unwrap();
+        let found = Adaptive::new(Accuracy::Relative(tolerance)).gradient(&problem, &x).unwrap();
+        let error = distance(&found.gradient.value, &minimum.gradient(&Analytic).unwrap().value);
+        let certificate = found.gradient.certificate.unwrap();
+        assert_eq!((found.outcome, certificate.basis), (Outcome::Met, Basis::Estimated));
+        assert!(error > 1e-13 && error <= certificate.bound, "{error:e} {certificate:?}");
+    }
     // Of a loss that says nothing of itself, and of negative weights, the reason is told.
     struct Silent;
     impl LossValue for Silent {
@@ -446,4 +460,112 @@ fn descent_ends_where_the_gradient_is_proved_to_be_small() {
     assert!(ended.trace.iter().all(|(_, size, _)| size.is_finite()));
     assert!(Descent::new(0.0, 1e-3).run(&problem, &near, &y, &mut Ctx::new()).is_err());
     assert!(Descent::new(0.5, 1e-3).run(&problem, &near, &y[1..], &mut Ctx::new()).is_err());
+}
+
+/// y_i of 1e12, whole numbers whose sum is known: where z is the minimum as far as rounding tells, all of the error is rounding, and exactly known.
+#[test]
+fn rounding_is_within_its_bound() {
+    const N: usize = 4000;
+    let mut y: Vec<f64> = random::vector(N, 1).iter().map(|y| (1e12 * y).round()).collect();
+    let sum = |y: &[f64]| y.iter().map(|y| *y as i128).sum::<i128>();
+    // Large numbers with a small sum: z* is about 125.
+    y[0] -= (sum(&y) - 1_001_234) as f64;
+    let sum = sum(&y);
+    assert_eq!(sum, 1_001_234);
+    for wrt in [Wrt::Targets, Wrt::Regularisation] {
+        let design = Design::dense(N, 1, vec![1.0; N]).unwrap();
+        let (problem, x) = Glm::new(design, Squared, N as f64).unwrap().wrt(wrt, y.clone()).unwrap();
+        let curvature = 2.0 * N as f64;
+        let mut z = sum as f64 / curvature;
+        let (mut gradient, ctx) = ([0.0], &mut Ctx::new());
+        // z are whole numbers of units of 2^-20, so that (n + lambda) (z - z*) is one, exactly. Of some, that with the least gradient as computed.
+        let (scale, mut least) = (2.0_f64.powi(20), (f64::INFINITY, z));
+        for _ in 0..20 {
+            let tried = (z * scale).round() / scale;
+            problem.grad_z(&[tried], &x, &mut gradient, &mut [], ctx);
+            if gradient[0].abs() < least.0 {
+                least = (gradient[0].abs(), tried);
+            }
+            z = tried - gradient[0] / curvature;
+        }
+        let z = least.1;
+        let off = (2 * N as i128 * ((z * scale) as i128) - sum * scale as i128) as f64 / scale / curvature;
+        let mut g1 = vec![0.0; x.len()];
+        problem.grad_x(Point::new(&[z], &x), 1.0, &mut g1, ctx);
+        let error = match wrt {
+            // g1_i = y_i - z, rounded: what its rounding is, is exact.
+            Wrt::Targets => norm(&g1.iter().zip(&y).map(|(g, y)| ((y - g) - z) - -off).collect::<Vec<_>>()),
+            _ => N as f64 * (z * off - off * off / 2.0).abs(),
+        };
+        for effort in [Effort::Norms, Effort::Pass] {
+            let bound = problem.analytic_bound(Point::new(&[z], &x), effort, ctx).unwrap();
+            assert!(error <= bound.total(), "{wrt:?} {effort:?}: {error:e} {bound:?}");
+            // Of the targets the bound is some 10^5 times what rounding does. Of log lambda it would not hold without.
+            assert!(wrt == Wrt::Targets || error > bound.iterate, "{wrt:?} {effort:?}: {error:e} {bound:?}");
+        }
+    }
+}
+
+/// Scaling weights, lambda and D by powers of 2 scales everything and rounds nothing, until squares vanish.
+#[test]
+fn bounds_do_not_vanish_before_what_they_bound() {
+    let design = random::design(20, 4, 3, 1);
+    let y = random::vector(20, 2);
+    for (of_design, of_weights) in [(0, 0), (-100, -600), (-300, 0), (0, -540), (200, -700), (-100, 300)] {
+        let power = |exponent: i32| 2.0_f64.powi(exponent);
+        let mut scaled = Vec::new();
+        design.for_each_entry(|i, j, value| scaled.push((i, j, value * power(of_design))));
+        let scaled = Design::from_triplets(20, 4, &scaled).unwrap();
+        let lambda = power(of_weights) * power(of_design) * power(of_design);
+        for wrt in Wrt::ALL {
+            let problem = Glm::new(scaled.clone(), Squared, 0.5 * lambda).unwrap();
+            let problem = problem.weighted(vec![power(of_weights); 20]).unwrap();
+            let Ok((problem, x)) = problem.wrt(wrt, y.clone()) else { continue };
+            let newton = Newton::new(DenseCholesky::default());
+            let minimum = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-14).within(60)).run().unwrap();
+            let exact = minimum.gradient(&Analytic).unwrap().value;
+            let z: Vec<f64> = minimum.z().iter().map(|z| 1.5 * z).collect();
+            let mut g1 = vec![0.0; x.len()];
+            problem.grad_x(Point::new(&z, &x), 1.0, &mut g1, &mut Ctx::new());
+            let error = distance(&g1, &exact);
+            for effort in [Effort::Norms, Effort::Pass] {
+                let bound = problem.analytic_bound(Point::new(&z, &x), effort, &mut Ctx::new());
+                let held = bound.map_or(f64::INFINITY, |bound| bound.total());
+                assert!(error <= held * (1.0 + 1e-9), "{of_design} {of_weights} {wrt:?}: {error:e} {bound:?}");
+            }
+        }
+    }
+    // Rows whose norm overflows have no bound, and are no panic.
+    let huge = Design::dense(2, 1, vec![1e160, 1.0]).unwrap();
+    let at = Point::new(&[0.0], &[1.0, 2.0]);
+    let pseudo_huber = Glm::new(huge.clone(), PseudoHuber::new(1.0).unwrap(), 1.0).unwrap();
+    assert_eq!(pseudo_huber.analytic_bound(at, Effort::Norms, &mut Ctx::new()), Err(Unproved::Overflow));
+    let huber = Glm::new(huge, Huber::new(1.0).unwrap(), 1.0).unwrap();
+    assert_eq!(huber.analytic_bound(at, Effort::Pass, &mut Ctx::new()), Err(Unproved::Overflow));
+}
+
+/// What does not converge ends.
+#[test]
+fn a_floor_without_a_bound_is_one() {
+    let problem = Glm::new(random::design(30, 4, 3, 1), Squared, 0.0).unwrap();
+    let x = random::vector(30, 2);
+    let asked = Adaptive::new(Accuracy::Absolute(1e-30));
+    let solver = GradientDescent::default();
+    assert_eq!(asked.solver(solver, "gd").gradient(&problem, &x).unwrap().outcome, Outcome::NotLocalised);
+    assert!(asked.gradient(&problem, &x).is_ok());
+    let zero = asked.gradient(&problem, &[0.0; 30]).unwrap();
+    assert_eq!((zero.outcome, zero.gradient.value), (Outcome::Met, vec![0.0; 30]));
+    // An exponential loss far from its minimum is not taken to be near by an estimate.
+    let counts: Vec<f64> = random::vector(30, 3).iter().map(|y| (3.0 * y.abs()).round()).collect();
+    let poisson = Glm::new(random::design(30, 4, 3, 1), Poisson, 5e3).unwrap();
+    for seed in 0..20 {
+        let far: Vec<f64> = random::vector(4, seed).iter().map(|z| 200.0 * z).collect();
+        let reference = Adaptive::new(Accuracy::Relative(1e-10)).gradient(&poisson, &counts).unwrap();
+        let found = Adaptive::new(Accuracy::Relative(1e-2)).gradient_in(&poisson, &counts, Some(&far), &mut Ctx::new());
+        let Ok(found) = found else { continue };
+        if found.outcome == Outcome::Met {
+            let error = distance(&found.gradient.value, &reference.gradient.value);
+            assert!(error <= 1.01e-2 * norm(&reference.gradient.value), "{seed}: {error:e} {found:?}");
+        }
+    }
 }

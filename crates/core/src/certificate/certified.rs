@@ -342,7 +342,9 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
     /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
     fn estimate(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Option<Certificate> {
         let nearest = self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))?;
-        if self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
+        // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
+        let is_far = self.judged.iter().any(|judged| judged.bound == Err(Unproved::Overflow));
+        if is_far || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
             return None;
         }
         let first = Known::of(iterate, self.problem, ctx);

@@ -56,7 +56,7 @@ const KAPPA_ROUNDS: usize = 12;
 /// Share of the bound at the best kappa² of all rows above which no other is looked for.
 const LITTLE_TO_GAIN: f64 = 0.95;
 /// Roundings in an evaluation of a loss of one prediction, generously; each prediction more adds two.
-const ROUNDINGS: f64 = 16.0;
+const ROUNDINGS: f64 = 32.0;
 /// Share of the bound from which what rounding adds is worth sharper constants.
 const NOTABLE: f64 = 0.05;
 
@@ -310,7 +310,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     /// What a row's prediction, known but for `moved`, leaves open.
     fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
-        let (size, moved) = (self.slope(u, y), moved + metric.evaluation * (1.0 + norm(u)));
+        let (size, moved) = (self.slope(u, y), moved + metric.evaluation * (1.0 + norm(u) + norm(y)));
+        let moved = if moved.is_nan() { f64::INFINITY } else { moved };
         let curvature = self.loss.between(u, y, moved).map_or(f64::NAN, |between| between.curvature);
         if weight == 0.0 && !curvature.is_nan() {
             return RowError { size: 0.0, error: 0.0, moved };
@@ -334,7 +335,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
             self.row_error(metric, of_row, prediction * (metric.factor * squares[i]).sqrt()).write(out);
         });
-        let sum = |offset: usize| errors.iter().skip(offset).step_by(RowError::LEN).map(|v| v * v).sum::<f64>().sqrt();
+        let sum = |offset: usize| norm_of(errors.iter().skip(offset).step_by(RowError::LEN).copied());
         let (sizes, of_rows) = (sum(0), sum(1));
         spread.sqrt() * (of_rows + gamma(constants.roundings.1 + 2) * (sizes + of_rows))
     }
@@ -446,7 +447,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         energy: f64,
         ctx: &mut Ctx,
     ) -> Bounded {
-        let own = column(known, 3).map(|v| v * v).sum::<f64>().sqrt();
+        let own = norm_of(column(known, 3));
         let split = best_split(known, spread);
         let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
         Bounded {
@@ -472,10 +473,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let width = self.loss.width();
         let (mut of_columns, mut of_rows) = (ctx.take(self.design.columns()), ctx.take(self.design.rows()));
         for (to, z) in of_columns.iter_mut().zip(at.z.chunks_exact(width)) {
-            *to = z.iter().map(|z| z * z).sum();
+            *to = z.iter().map(|z| square(z.abs())).sum();
         }
         let rows = || errors.chunks_exact(RowError::LEN).map(RowError::read);
-        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = row.size * row.size);
+        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = square(row.size));
         let (z, a) = self.matrix(at.x).largest_sums(&of_columns, &of_rows, ctx);
         of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = row.error + gamma(2 * width + 2) * row.size);
         let of_rows_error = norm(&of_rows);
@@ -497,7 +498,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (low, high) = self.penalty.curvature();
         let mut groups = vec![0.0; regularisation.lambdas.len()];
         regularisation
-            .each(at.z.len(), |lambda, group, j| groups[group] += lambda * self.penalty.first(at.z[j]).powi(2));
+            .each(at.z.len(), |lambda, group, j| groups[group] += lambda * square(self.penalty.first(at.z[j]).abs()));
         let most = groups.iter().fold(0.0_f64, |most, group| most.max(*group));
         let second_order = if is_linear { 0.0 } else { 0.5 * (high / low) * energy * energy };
         Bounded {
@@ -523,6 +524,11 @@ fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> 
 /// The square of a number at least 0, that does not vanish where it does not.
 fn square(number: f64) -> f64 {
     if number > 0.0 { (number * number).max(f64::MIN_POSITIVE) } else { number }
+}
+
+/// The norm of some numbers, none of whose squares vanish.
+fn norm_of(numbers: impl Iterator<Item = f64>) -> f64 {
+    norm(&numbers.collect::<Vec<_>>())
 }
 
 /// One number of each row.

@@ -28,7 +28,11 @@ impl Between {
         slope: impl Fn(f64) -> f64,
         bend: impl Fn(f64) -> f64,
     ) -> (f64, f64) {
-        let (here, most) = (bend(r), bend(peak.clamp(r - h, r + h)));
+        // NaN is no distance: all that is known is what holds everywhere.
+        if r.is_nan() || h.is_nan() || h == f64::INFINITY {
+            return (0.0, bend(peak));
+        }
+        let (here, most) = (bend(r), bend(peak.max(r - h).min(r + h)));
         let at_end = |end: f64| {
             let (first, last) = (slope(r), slope(end));
             // A difference of numbers near one another says nothing; the least of `bend` always does.
@@ -38,9 +42,6 @@ impl Between {
         };
         if h == 0.0 {
             return (here, here);
-        }
-        if h == f64::INFINITY {
-            return (0.0, bend(peak));
         }
         (here.min(at_end(r - h)).min(at_end(r + h)).max(0.0), most)
     }
