@@ -167,7 +167,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "NAME", default_value_t = Preconditioning::None)]
     preconditioner: Preconditioning,
     /// Relative residual asked of that system.
-    #[arg(long, value_name = "F", default_value_t = LINEAR_TOLERANCE, value_parser = not_negative)]
+    #[arg(long, value_name = "F", default_value = "1e-12", value_parser = not_negative)]
     pub(crate) linear_tolerance: f64,
 }
 
