@@ -12,6 +12,7 @@ use danskin::adaptive::{Accuracy, Adaptive, Outcome};
 use danskin::prelude::*;
 use danskin::unrolled::Reversible;
 use danskin::vector::{distance, norm};
+use danskin_bench::halves;
 use danskin_bench::table::aligned;
 use danskin_data::{ReadOptions, Shipped};
 
@@ -114,15 +115,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {ratio:.2} {what}");
     }
     Ok(())
-}
-
-/// -1 and +1, the smaller and the larger half.
-fn halves(labels: &[f64]) -> Vec<f64> {
-    let mut sorted = labels.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted[labels.len() / 2];
-    let above = if sorted[0] < middle { middle } else { middle + f64::EPSILON };
-    labels.iter().map(|&label| if label >= above { 1.0 } else { -1.0 }).collect()
 }
 
 fn grid(problem: &Glm<Logistic>, x: &[f64], step: StepSize, exact: &[f64]) -> Vec<Point0> {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use danskin::prelude::*;
 use danskin::vector::{distance, norm};
+use danskin_bench::halves;
 use danskin_bench::table::aligned;
 use danskin_data::{ReadOptions, Shipped};
 
@@ -75,15 +76,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
-}
-
-/// -1 and +1, the smaller and the larger half.
-fn halves(labels: &[f64]) -> Vec<f64> {
-    let mut sorted = labels.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted[labels.len() / 2];
-    let above = if sorted[0] < middle { middle } else { middle + f64::EPSILON };
-    labels.iter().map(|&label| if label >= above { 1.0 } else { -1.0 }).collect()
 }
 
 fn certificates<L: Loss + Copy>(design: &std::sync::Arc<Design>, loss: L, x: &[f64], condition: f64) -> Vec<Found> {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use danskin::linear::{Factored, Hessian, LinearError, LinearSolve};
 use danskin::prelude::*;
 use danskin::testing::random;
+use danskin_bench::halves;
 use danskin_bench::table::aligned;
 use danskin_data::make::{Banded, Recipe, Zipf};
 use danskin_data::{ReadOptions, Shipped};
@@ -62,16 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Logistic regression, -1 and +1 being the smaller and the larger half of the labels, or noise where there are none.
 fn of_design(name: &str, design: Design, labels: Option<&[f64]>, condition: f64) {
     let (n, m) = (design.rows(), design.columns());
-    let x = labels.map_or_else(
-        || random::labels(n, 1),
-        |labels| {
-            let mut sorted = labels.to_vec();
-            sorted.sort_by(f64::total_cmp);
-            let middle = sorted[n / 2];
-            let above = if sorted[0] < middle { middle } else { middle + f64::EPSILON };
-            labels.iter().map(|&label| if label >= above { 1.0 } else { -1.0 }).collect()
-        },
-    );
+    let x = labels.map_or_else(|| random::labels(n, 1), halves);
     println!("{name}: {n} x {m}, {} entries", design.entries());
     let (zeros, mut ctx) = (vec![0.0; m], Ctx::new());
     let unpenalised = Glm::new(design, Logistic, 0.0).expect("a penalty");

@@ -5,6 +5,7 @@ pub mod adaptive;
 pub mod choice;
 pub mod compare;
 mod fit;
+mod labels;
 pub mod measure;
 mod plot;
 pub mod report;
@@ -14,4 +15,5 @@ pub mod table;
 pub mod trajectory;
 
 pub use fit::Line;
+pub use labels::halves;
 pub use plot::{Against, PlotError};
