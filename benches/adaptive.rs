@@ -4,8 +4,10 @@
 //! 1e4, relative tolerances 1e-1 to 1e-10. Costs are passes over D, of z_T, the gradient and its certificate; a grid point is `cheapest` if its certificate meets the tolerance, `by error` if its error does, which nobody
 //! knows who has no reference. The grid: gd and nesterov (steps 1/L) with g1, g2, g3, lbfgs and newton (conjugate gradient; `Auto`) with g1 and g3, T in steps of a quarter.
 
+#[path = "sets.rs"]
+mod sets;
+
 use std::error::Error;
-use std::path::Path;
 use std::sync::Arc as Shared;
 
 use danskin::adaptive::{Accuracy, Adaptive, Outcome};
@@ -14,7 +16,7 @@ use danskin::unrolled::Reversible;
 use danskin::vector::{distance, norm};
 use danskin_bench::halves;
 use danskin_bench::table::aligned;
-use danskin_data::{ReadOptions, Shipped};
+use sets::labelled;
 
 const CONDITIONS: [f64; 3] = [1e2, 1e3, 1e4];
 const TOLERANCES: i32 = 10;
@@ -35,18 +37,7 @@ struct Point0 {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let mut sets = Vec::new();
-    if files.is_empty() {
-        for name in ["digits", "debian_small"] {
-            let set = Shipped::find(name).expect("it is shipped").load()?;
-            sets.push((name.to_owned(), set.design, set.labels.unwrap_or_default()));
-        }
-    }
-    for file in &files {
-        let set = danskin_data::read(Path::new(file), &ReadOptions::default())?;
-        let name = Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned());
-        sets.push((name, set.design, set.labels.ok_or("a design without labels")?));
-    }
+    let sets = labelled(&files, &["digits", "debian_small"])?;
     let mut ratios = Vec::new();
     let (mut runs, mut met, mut wrong) = (0, 0, 0);
     for (name, design, labels) in sets {

@@ -4,14 +4,16 @@
 //! `cargo bench -p danskin-bench --bench certificates` takes the shipped sets; `-- FILE ...` other designs; `ridge` or `logistic` one problem alone. Labels are made -1 and +1, the
 //! smaller and the larger half. The reference is Newton's method to rounding, its own bound told. A cost is in passes over D and in a share of the seconds of z_T and the gradient.
 
+#[path = "sets.rs"]
+mod sets;
+
 use std::error::Error;
-use std::path::Path;
 
 use danskin::prelude::*;
 use danskin::vector::{distance, norm};
 use danskin_bench::halves;
 use danskin_bench::table::aligned;
-use danskin_data::{ReadOptions, Shipped};
+use sets::labelled;
 
 const STEPS: [usize; 3] = [10, 100, 1000];
 const CONDITIONS: [f64; 3] = [1e2, 1e3, 1e4];
@@ -37,20 +39,10 @@ struct Found {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (problems, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| *a == "ridge" || *a == "logistic");
-    let is_asked = |name: &str| problems.is_empty() || problems.iter().any(|asked| *asked == name);
-    let mut sets = Vec::new();
-    if files.is_empty() {
-        for name in ["digits", "debian_small"] {
-            let set = Shipped::find(name).expect("it is shipped").load()?;
-            sets.push((name.to_owned(), set.design, set.labels.unwrap_or_default()));
-        }
-    }
-    for file in files {
-        let set = danskin_data::read(Path::new(file), &ReadOptions::default())?;
-        let name = Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned());
-        sets.push((name, set.design, set.labels.ok_or("a design without labels")?));
-    }
+    let (problems, files): (Vec<String>, Vec<String>) =
+        arguments.into_iter().partition(|argument| argument == "ridge" || argument == "logistic");
+    let is_asked = |name: &str| problems.is_empty() || problems.iter().any(|asked| asked == name);
+    let sets = labelled(&files, &["digits", "debian_small"])?;
     let mut by_problem = [("ridge", Vec::new()), ("logistic", Vec::new())];
     for (name, design, labels) in sets {
         let x = halves(&labels);

@@ -5,14 +5,16 @@
 //! divided by their deviation, L / lambda = 1000, steps 1/1.1, x_0 = y. The fixed loops begin each inner solve where the last one ended, t steps of gradient descent (1/L) or of L-BFGS, then g1, g2 or g3 (conjugate gradient to 1e-3);
 //! they do not know when they have arrived: a reference gradient, whose passes are not counted, tells.
 
+#[path = "sets.rs"]
+mod sets;
+
 use std::error::Error;
-use std::path::Path;
 
 use danskin::descent::{Added, Descent, Near};
 use danskin::prelude::*;
 use danskin::vector::{axpy, norm};
 use danskin_bench::table::aligned;
-use danskin_data::{ReadOptions, Shipped};
+use sets::labelled;
 
 const CONDITION: f64 = 1e3;
 const RHO: f64 = 0.1;
@@ -24,15 +26,7 @@ const PASSES: u64 = 40_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let mut sets = Vec::new();
-    if files.is_empty() {
-        let set = Shipped::find("digits").expect("it is shipped").load()?;
-        sets.push(("digits".to_owned(), set.design, set.labels.unwrap_or_default()));
-    }
-    for file in &files {
-        let set = danskin_data::read(Path::new(file), &ReadOptions::default())?;
-        sets.push((file.clone(), set.design, set.labels.ok_or("a design without labels")?));
-    }
+    let sets = labelled(&files, &["digits"])?;
     for (name, design, labels) in sets {
         let mean = labels.iter().sum::<f64>() / labels.len() as f64;
         let deviation = (labels.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / labels.len() as f64).sqrt();

@@ -476,17 +476,17 @@ where
                 };
             let (mark, before) = (ctx.mark(), look.residual);
             if is_newton {
-                let taken = self.newton(&here, &look, rates, ctx);
-                let Some((next, newton)) = taken else {
+                let spent = ctx.passes() - spent_before;
+                let Some((next, newton)) = self.newton(&here, &look, rates, spent, ctx) else {
                     newton_fails = true;
                     let _ = ctx.since(mark);
                     continue;
                 };
-                (here, is_there, first_fails) = (next, false, false);
-                steps += 1;
                 if newton.linear.status == LinearStatus::Interrupted {
                     break Outcome::Interrupted;
                 }
+                (here, is_there, first_fails) = (next, false, false);
+                steps += 1;
                 let iterations = newton.linear.iterations.max(1) as f64;
                 rates.linear = Some(-newton.linear.residual.max(1e-16).ln() / iterations);
                 rates.left = Some(newton.reduction).filter(|left| *left > 2.0 * newton.linear.residual);
@@ -586,7 +586,7 @@ where
     }
 
     /// A Newton step, halved until L falls; `None` where there is none.
-    fn newton(&self, here: &At, look: &Look, rates: Rates, ctx: &mut Ctx) -> Option<(At, Newton)> {
+    fn newton(&self, here: &At, look: &Look, rates: Rates, spent: u64, ctx: &mut Ctx) -> Option<(At, Newton)> {
         let (problem, x) = (self.problem, self.x);
         let needed = SHARE * (-look.left()).exp();
         // Of a step that will leave more, no more is asked: what the last one left falls quadratically.
@@ -600,7 +600,7 @@ where
         let mut step = vec![0.0; here.z.len()];
         let solved = if tolerance > FINE {
             // Far from z*, a direction is worth no more than what was spent so far.
-            let most = usize::try_from(2 * ctx.passes()).map_or(usize::MAX, |passes| passes.max(LEAST_ITERATIONS));
+            let most = usize::try_from(2 * spent).map_or(usize::MAX, |passes| passes.max(LEAST_ITERATIONS));
             solve(&Cg::within(most), hessian, &here.grad_z, tolerance, &mut step, ctx)
         } else {
             let auto =

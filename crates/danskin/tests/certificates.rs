@@ -196,6 +196,41 @@ fn no_error_is_larger_than_its_bound() {
     }
 }
 
+/// As many directions as there are numbers in x are no gradient all the same.
+#[test]
+fn derivatives_along_directions_are_not_certified() {
+    let problem = Glm::new(random::design(4, 3, 2, 1), Logistic, 0.5).unwrap();
+    let (x, solver) = (random::labels(4, 2), GradientDescent::default());
+    let solve = || Solve::new(&problem, &solver, &x).stop(Stop::steps(5)).trail(5);
+    let along = solve().record(Tangents::along(vec![vec![1.0; 4]; 4])).run().unwrap();
+    let found = along.gradient(&Certified::new(Forward)).unwrap();
+    assert_eq!((found.value.len(), found.certificate), (4, Err(Uncertified::Directions)));
+    let full = solve().record(Tangents::full()).run().unwrap();
+    assert!(full.gradient(&Certified::new(Forward)).unwrap().certificate.is_ok());
+}
+
+/// What docs/certificates.md says of passes, at T = 5: one point, and what its bound takes beside.
+#[test]
+fn certificates_take_the_passes_that_are_said() {
+    let (design, y, solver) = (random::design(40, 6, 3, 1), random::vector(40, 2), Backtracking::default());
+    for wrt in Wrt::ALL {
+        let problem = Glm::new(design.clone(), Squared, 0.5).unwrap();
+        let (problem, x) =
+            problem.grouped(vec![0.5, 2.0], vec![0, 1, 0, 1, 0, 1]).unwrap().wrt(wrt, y.clone()).unwrap();
+        // What D and fixed penalties decide is done once.
+        problem.analytic_bound(Point::new(&[0.0; 6], &x), Effort::Norms, &mut Ctx::new()).unwrap();
+        let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(5)).trail(5).record(Tape::new());
+        let solution = solve.run().unwrap();
+        let passes = solution.gradient(&Certified::new(Analytic)).unwrap().certificate.unwrap().cost.passes;
+        let expected = match wrt {
+            Wrt::Targets | Wrt::Weights => 1,
+            Wrt::Regularisation => 2,
+            _ => 4,
+        };
+        assert_eq!(passes, expected, "{wrt:?}");
+    }
+}
+
 /// B1 alone, at points of every distance from z*; of one row and one column it is sharp for some lambda.
 #[test]
 fn g1_is_bounded_anywhere() {
@@ -337,6 +372,13 @@ fn a_request_is_kept_to() {
         let again = pool.install(|| asked.gradient(&problem, &x).unwrap());
         assert_eq!((again.gradient.value, again.z), (found.gradient.value.clone(), found.z.clone()));
     }
+    // Nor on what else the context was used for.
+    let mut used = Ctx::new();
+    for _ in 0..100 {
+        problem.grad_z(&found.z, &x, &mut [0.0; 60], &mut [], &mut used);
+    }
+    let again = asked.gradient_in(&problem, &x, None, &mut used).unwrap();
+    assert_eq!((again.gradient.value, again.cost.passes), (found.gradient.value.clone(), found.cost.passes));
     // A warm start is a shorter way.
     let warm = asked.gradient_in(&problem, &x, Some(&found.z), &mut Ctx::new()).unwrap();
     assert_eq!((warm.steps(), warm.outcome), (0, Outcome::Met));

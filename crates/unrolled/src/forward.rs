@@ -1,5 +1,6 @@
 //! g2 forwards: tangents (dz_t/dx) dx carried along with z_t, one for each direction dx.
 
+use danskin_core::certificate::Uncertified;
 use danskin_core::ctx::{Cost, Ctx, bytes_of};
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
 use danskin_core::outer::Outer;
@@ -162,13 +163,19 @@ where
         let mut grad_x = vec![0.0; problem.parameter_len()];
         outer.grad_x(problem, solution.point(), 1.0, &mut grad_x, ctx);
         let through_z = |k: usize| dot(&tangents.tangent(k)[..m], &grad_z);
-        let value = match &tangents.directions {
-            Directions::Units => grad_x.iter().enumerate().map(|(k, direct)| through_z(k) + direct).collect(),
+        let gradient = match &tangents.directions {
+            Directions::Units => {
+                Gradient::new(grad_x.iter().enumerate().map(|(k, direct)| through_z(k) + direct).collect())
+            }
             Directions::Given(directions) => {
-                directions.iter().enumerate().map(|(k, dx)| through_z(k) + dot(&grad_x, dx)).collect()
+                let along = |(k, dx): (usize, &Vec<f64>)| through_z(k) + dot(&grad_x, dx);
+                let value = directions.iter().enumerate().map(along).collect();
+                let mut gradient = Gradient::new(value);
+                gradient.certificate = Err(Uncertified::Directions);
+                gradient
             }
         };
         ctx.give(grad_z);
-        Ok(Gradient::new(value))
+        Ok(gradient)
     }
 }

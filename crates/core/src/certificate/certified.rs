@@ -7,7 +7,7 @@ use crate::estimator::{EstimateError, Estimator, Gradient};
 use crate::linear::{Factored, Hessian, HessianSolver};
 use crate::outer::Envelope;
 use crate::problem::{Point, Problem};
-use crate::solve::{Recorder, Solution};
+use crate::solve::{Recorder, Solution, Trail};
 use crate::solver::Solver;
 use crate::vector::{distance, norm};
 
@@ -35,7 +35,8 @@ const NEWTON_TOLERANCE: f64 = 1e-6;
 
 /// The estimator `E`, its gradients certified: [`Gradient::certificate`] is a [`Certificate`], or says why there is none.
 ///
-/// It takes at most one pass over D, or a tenth of those of the solve and the gradient. g1 has no better point than z_T by itself: [`Solve::trail`](crate::solve::Solve::trail) gives it one. With [`Certified::newton`] a Newton step is taken for the sake of the bound.
+/// It takes at most one pass over D, or a tenth of those of the solve and the gradient; where x are the entries of D, or there are groups of
+/// columns and x are their log lambda, each point takes up to four. g1 has no better point than z_T by itself: [`Solve::trail`](crate::solve::Solve::trail) gives it one. With [`Certified::newton`] a Newton step is taken for the sake of the bound.
 ///
 /// ```
 /// use danskin_core::{design::Design, problem::{glm::Glm, loss::Squared}, solve::{Solve, Stop}, solver::GradientDescent};
@@ -122,7 +123,8 @@ where
         let mut gradient = self.estimator.estimate(solution, outer, ctx)?;
         let own = ctx.passes() - before;
         // One that is not finite is an error, which the caller will say.
-        if gradient.value.iter().all(|v| v.is_finite()) && gradient.value.len() == solution.problem().parameter_len() {
+        let is_open = gradient.certificate == Err(Uncertified::NotAsked);
+        if is_open && gradient.value.iter().all(|v| v.is_finite()) {
             gradient.certificate = certify(&gradient, own, solution, &self.newton, ctx);
         }
         Ok(gradient)
@@ -148,22 +150,23 @@ where
     let mut candidates = Candidates { problem, gradient: &gradient.value, x: at.x, judged: Vec::new() };
     let budget = ((solution.cost().passes + own) / SHARE).max(1);
     let left = |ctx: &Ctx| budget.saturating_sub(ctx.passes() - before);
-    let mut mixture = Mixture::of(solution.trail().pairs());
-    let held = bytes_of(mixture.len());
-    ctx.hold(held);
+    let mut mixing = Mixing { trail: solution.trail(), mixture: None };
     // z_T - v is as good as a Newton step; z_T - s is about what as many steps again would give: less than a mixture, often.
     let mut visits = [Reference::Mixture, Reference::Improved];
     if gradient.linear.is_some() {
         visits.swap(0, 1);
     }
     for reference in visits {
+        if left(ctx) == 0 || candidates.are_settled() {
+            break;
+        }
         let z = match reference {
             Reference::Improved => gradient.improved.clone(),
-            _ => mixture.point(),
+            _ => mixing.point(&candidates.judged),
         };
-        if let Some(z) = z.filter(|_| left(ctx) > 0 && !candidates.are_settled()) {
+        if let Some(z) = z {
             let known = candidates.evaluate(&z, ctx);
-            mixture.push(&known.z, &known.grad_z);
+            mixing.note(&known);
             candidates.judge(reference, known, ctx);
         }
     }
@@ -173,9 +176,9 @@ where
         if vain == VAIN || candidates.are_settled() {
             break;
         }
-        let Some(z) = mixture.point() else { break };
+        let Some(z) = mixing.point(&candidates.judged) else { break };
         let known = candidates.evaluate(&z, ctx);
-        mixture.push(&known.z, &known.grad_z);
+        mixing.note(&known);
         if norm(&known.grad_z) < GAIN * candidates.least_residual() {
             candidates.judge(Reference::Mixture, known, ctx);
             vain = 0;
@@ -187,7 +190,7 @@ where
         candidates.judge(Reference::Iterate, Known::of(at, problem, ctx), ctx);
     }
     if !candidates.are_settled() {
-        let refined = candidates.nearest().and_then(|known| newton.refine(problem, known.at(at.x), ctx));
+        let refined = candidates.nearest().and_then(|nearest| newton.refine(problem, nearest.known.at(at.x), ctx));
         if let Some(z) = refined {
             let known = candidates.evaluate(&z, ctx);
             candidates.judge(Reference::Newton, known, ctx);
@@ -197,17 +200,42 @@ where
         problem.sharpen_bounds(at.x, ctx);
         candidates.judge_best_again(Effort::Norms, ctx);
     }
-    if left(ctx) >= 1 && candidates.best().is_some_and(|(distance, bound)| bound.is_rounding(distance)) {
+    if left(ctx) >= 1 && candidates.best().is_some_and(|(best, bound)| bound.is_rounding(best.distance)) {
         candidates.judge_best_again(Effort::Pass, ctx);
     }
     let mut found = candidates.decide(at, ctx);
     if let (Ok(certificate), Some(linear)) = (&mut found, gradient.linear) {
-        let residual = linear.residual * solution.residual();
-        certificate.parts.linear = problem.linear_bound(at, residual, ctx).unwrap_or(0.0);
+        // A residual of a solver's own may be another measure.
+        let rhs = if at.grad_z.is_empty() { solution.residual() } else { norm(at.grad_z) };
+        certificate.parts.linear = problem.linear_bound(at, linear.residual * rhs, ctx).unwrap_or(0.0);
     }
-    ctx.release(held);
-    let cost = ctx.since(mark).and_bytes(bytes_of(solution.trail().len()));
+    let cost = ctx.since(mark).and_bytes(bytes_of(mixing.len()));
     found.map(|certificate| Certificate { cost, ..certificate })
+}
+
+/// A mixture of the trail and of points evaluated since, not made before it is asked for.
+struct Mixing<'a> {
+    trail: &'a Trail,
+    mixture: Option<Mixture>,
+}
+
+impl Mixing<'_> {
+    /// The next point; `judged` are those evaluated before there was a mixture.
+    fn point(&mut self, judged: &[Judged]) -> Option<Vec<f64>> {
+        let pairs = || judged.iter().map(|judged| (&*judged.known.z, &*judged.known.grad_z));
+        self.mixture.get_or_insert_with(|| Mixture::of(self.trail.pairs().chain(pairs()))).point()
+    }
+
+    fn note(&mut self, known: &Known) {
+        if let Some(mixture) = &mut self.mixture {
+            mixture.push(&known.z, &known.grad_z);
+        }
+    }
+
+    /// Numbers held.
+    fn len(&self) -> usize {
+        self.trail.len() + self.mixture.as_ref().map_or(0, Mixture::len)
+    }
 }
 
 /// A point with its gradient and memo.
@@ -282,34 +310,30 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         self.judged.push(Judged { reference, known, distance, residual, bound });
     }
 
-    /// That of the least bound.
-    fn position_of_best(&self) -> Option<usize> {
-        let proved = self.judged.iter().enumerate().filter(|(_, judged)| judged.total().is_finite());
-        proved.min_by(|(_, a), (_, b)| a.total().total_cmp(&b.total())).map(|(position, _)| position)
-    }
-
-    fn best(&self) -> Option<(f64, AnalyticBound)> {
-        let best = &self.judged[self.position_of_best()?];
-        Some((best.distance, best.bound.ok()?))
+    /// That of the least bound, with the bound at it.
+    fn best(&self) -> Option<(&Judged, AnalyticBound)> {
+        let proved = self.judged.iter().filter(|judged| judged.total().is_finite());
+        let best = proved.min_by(|a, b| a.total().total_cmp(&b.total()))?;
+        Some((best, best.bound.ok()?))
     }
 
     fn judge_best_again(&mut self, effort: Effort, ctx: &mut Ctx) {
-        let Some(position) = self.position_of_best() else { return };
-        let best = &mut self.judged[position];
+        let proved = self.judged.iter_mut().filter(|judged| judged.total().is_finite());
+        let Some(best) = proved.min_by(|a, b| a.total().total_cmp(&b.total())) else { return };
+        let again = self.problem.analytic_bound(best.known.at(self.x), effort, ctx);
         // Both hold.
-        match (best.bound, self.problem.analytic_bound(best.known.at(self.x), effort, ctx)) {
-            (Ok(before), Ok(bound)) if bound.total() < before.total() => best.bound = Ok(bound),
-            _ => {}
+        if again.is_ok_and(|bound| best.distance + bound.total() < best.total()) {
+            best.bound = again;
         }
     }
 
     /// The point with the least gradient.
-    fn nearest(&self) -> Option<&Known> {
-        self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual)).map(|judged| &judged.known)
+    fn nearest(&self) -> Option<&Judged> {
+        self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))
     }
 
     fn least_residual(&self) -> f64 {
-        self.judged.iter().fold(f64::INFINITY, |least, judged| least.min(judged.residual))
+        self.nearest().map_or(f64::INFINITY, |nearest| nearest.residual)
     }
 
     /// Whether another reference has little to gain: a bound is the distance from a point that is known well, or rounding.
@@ -323,17 +347,16 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
 
     /// The smallest proved bound, or an estimate.
     fn decide(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Result<Certificate, Uncertified> {
-        let Some((distance, bound)) = self.best() else {
+        let Some((best, bound)) = self.best() else {
             let why = self.judged.iter().find_map(|judged| judged.bound.err()).unwrap_or(Unproved::Unknown);
             return self.estimate(iterate, ctx).ok_or(Uncertified::Unproved(why));
         };
-        let best = self.position_of_best().map(|position| &self.judged[position]);
         Ok(Certificate {
-            bound: distance + bound.total(),
+            bound: best.total(),
             basis: Basis::Proved,
-            reference: best.map_or(Reference::Iterate, |best| best.reference),
+            reference: best.reference,
             localised: bound.localised,
-            parts: Parts { reference: distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
+            parts: Parts { reference: best.distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
             theorem: Some(bound.theorem),
             cost: Cost::default(),
         })
@@ -341,7 +364,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
 
     /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
     fn estimate(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Option<Certificate> {
-        let nearest = self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))?;
+        let nearest = self.nearest()?;
         // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
         let is_far = self.judged.iter().any(|judged| judged.bound == Err(Unproved::Overflow));
         if is_far || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {

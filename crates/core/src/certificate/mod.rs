@@ -119,6 +119,9 @@ pub enum Uncertified {
     /// Nobody asked for one.
     #[error("no certificate was asked for")]
     NotAsked,
+    /// It is no gradient, but its products with some directions.
+    #[error("these are derivatives along directions, not a gradient")]
+    Directions,
     /// Nothing is proved, and no point better than z_T is at hand to estimate by.
     #[error("{0}, and there is no better point than z_T to estimate by")]
     Unproved(#[from] Unproved),
@@ -130,6 +133,7 @@ impl Uncertified {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotAsked => "not-asked",
+            Self::Directions => "directions",
             Self::Unproved(reason) => reason.name(),
         }
     }

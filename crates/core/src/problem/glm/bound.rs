@@ -290,7 +290,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 let bounded = if self.wrt == Wrt::Design {
                     self.bound_by_design(&metric, &known, &errors, at, energy, is_linear, ctx)
                 } else {
-                    self.bound_by_rows(&metric, &known, spread, at, energy, ctx)
+                    self.bound_by_rows(&metric, &known, &errors, spread, at, energy, ctx)
                 };
                 ctx.give(known);
                 bounded
@@ -438,10 +438,12 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]
     fn bound_by_rows(
         &self,
         metric: &Metric,
         known: &[f64],
+        errors: &[f64],
         spread: f64,
         at: Point<'_>,
         energy: f64,
@@ -450,9 +452,15 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let own = norm_of(column(known, 3));
         let split = best_split(known, spread);
         let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
+        // phi_x = -phi_u, row by row, whose sizes are there.
+        let size = if is_difference {
+            norm_of(errors.chunks_exact(RowError::LEN).map(|row| RowError::read(row).size))
+        } else {
+            norm_of_gradient(self, at, ctx)
+        };
         Bounded {
             bound: energy * split.value(spread).sqrt(),
-            own: own + metric.evaluation * norm_of_gradient(self, at, ctx),
+            own: own + metric.evaluation * size,
             localised: are_localised(known),
             theorem: if is_difference { Theorem::Difference } else { Theorem::Split },
             uses_norm: split.beta > 0.0,
