@@ -65,7 +65,7 @@ pub fn adaptive(
             StepSize::Auto => by!(Backtracking::default()),
             StepSize::Fixed(first) => by!(Backtracking::new(first)),
         },
-        SolverKind::Lbfgs => by!(Lbfgs::default()),
+        SolverKind::Lbfgs => asked.gradient_in(problem, x, initial, ctx),
         SolverKind::Newton => by!(Newton::new(choices.linear)),
     }
 }
@@ -103,6 +103,7 @@ struct ChosenReport {
 struct StageReport {
     method: &'static str,
     steps: usize,
+    mixtures: usize,
     cost: CostReport,
     linear_method: Option<&'static str>,
     linear_tolerance: Option<f64>,
@@ -119,6 +120,7 @@ impl From<&Stage> for StageReport {
         Self {
             method: stage.method,
             steps: stage.steps,
+            mixtures: stage.mixtures,
             cost: stage.cost.into(),
             linear_method: stage.linear.map(|(linear, _)| linear.method),
             linear_tolerance: stage.linear.map(|(_, tolerance)| tolerance),

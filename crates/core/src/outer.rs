@@ -3,6 +3,7 @@
 //! F(x) = f(z*(x), x). The default, [`Envelope`], is f = L, so that F(x) = l(x) = min_z L(z, x). Any other f makes F a
 //! bilevel objective and its gradient a hypergradient; a validation loss is one.
 
+use crate::certificate::Changes;
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};
 use crate::solver::{SolveError, check_vector};
@@ -20,6 +21,12 @@ pub trait Outer<P: ?Sized>: Sync {
 
     /// `out += scale grad_x f(z, x)`, length p.
     fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx);
+
+    /// How far grad_z f and grad_x f can be from what was computed at `at`, over the points whose z is within `radius` of it; `None` where
+    /// nothing is known, and gradients are then not certified.
+    fn changes_within(&self, _problem: &P, _at: Point<'_>, _radius: f64, _ctx: &mut Ctx) -> Option<Changes> {
+        None
+    }
 
     /// Whether f is L itself.
     fn is_envelope(&self) -> bool {
@@ -71,6 +78,10 @@ impl<P: ?Sized> Outer<P> for Linear {
     }
 
     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
+
+    fn changes_within(&self, _: &P, _: Point<'_>, _: f64, _: &mut Ctx) -> Option<Changes> {
+        Some(Changes::default())
+    }
 }
 
 /// f(z, x) = Q(z, y): another objective of the same z, with a parameter y of its own; it does not depend on x. A loss on
@@ -115,6 +126,11 @@ impl<P: ?Sized, Q: Objective + ?Sized> Outer<P> for HeldOut<'_, Q> {
     }
 
     fn grad_x(&self, _: &P, _: Point<'_>, _: f64, _: &mut [f64], _: &mut Ctx) {}
+
+    fn changes_within(&self, _: &P, at: Point<'_>, radius: f64, ctx: &mut Ctx) -> Option<Changes> {
+        let changes = self.objective.changes_within(Point::new(at.z, self.parameter), radius, ctx)?;
+        Some(Changes { grad_x: 0.0, ..changes })
+    }
 }
 
 /// f(z, x) = Q(z, x) - L(z, x): another objective of the same z and x, less that of the problem.
@@ -163,5 +179,11 @@ impl<P: Objective + ?Sized, Q: Objective + ?Sized> Outer<P> for Discrepancy<'_, 
     fn grad_x(&self, problem: &P, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
         self.objective.grad_x(Point::new(at.z, at.x), scale, out, ctx);
         problem.grad_x(at, -scale, out, ctx);
+    }
+
+    fn changes_within(&self, problem: &P, at: Point<'_>, radius: f64, ctx: &mut Ctx) -> Option<Changes> {
+        let of_q = self.objective.changes_within(Point::new(at.z, at.x), radius, ctx)?;
+        let of_l = problem.changes_within(at, radius, ctx)?;
+        Some(Changes { grad_z: of_q.grad_z + of_l.grad_z, grad_x: of_q.grad_x + of_l.grad_x })
     }
 }

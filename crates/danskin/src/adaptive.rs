@@ -3,9 +3,13 @@
 //! Among the estimators, g1 at a better point is never worse certified than any other through that point (the bound of the others is the distance from it more), so that the question is how to get at such a point
 //! for the fewest passes over D. Two ways are taken in turn, each as long as it is predicted to be the shorter one:
 //!
-//! - steps of a solver, L-BFGS unless another is given: a pass each, and vector operations beside it. What is left is predicted by the rate of the last ones;
+//! - steps of a solver, L-BFGS unless another is given: a pass each, and vector operations beside it. What is left is predicted by the rate of the last ones. Of another
+//!   solver's last iterates an Anderson mixture is looked at as well, a pass, and taken where it halves the gradient; L-BFGS makes as much of its own;
 //! - Newton steps z - v, v solved for as exactly as the tolerance needs and no more: L_zz v = grad_z L to a relative residual of about half of what the bound has to fall by. g1 there is what g3 is
 //!   compared with. What a solve takes is predicted by the rate of the one before.
+//!
+//! g2 is not among the ways, and nothing is recorded: z_T - s, what a reverse pass over T steps comes by, is T iterations of the same solver on the linear system of the Newton
+//! step, with the Hessians of the way to z_T; for gradient descent a polynomial of degree T in the Hessian, of which conjugate gradient finds the best.
 //!
 //! The bound B1(z) ([`Problem::analytic_bound`]) costs no pass, and is looked at whenever it is predicted to be met, or has not been for a while.
 //! No clock takes part but in [`Adaptive::seconds`]: the same request gives the same bits.
@@ -41,6 +45,10 @@ const HALVINGS: usize = 12;
 const PROGRESS: f64 = 1e-3;
 /// Looks in a row without progress after which this arithmetic has no better.
 const VAIN: usize = 10;
+/// Pairs that mixtures are made of, what a mixture must leave of ‖grad_z L‖ to be taken, and mixtures in a row that did not after which none is tried.
+const MIXED: usize = 10;
+const GAIN: f64 = 0.5;
+const VAIN_MIXTURES: usize = 4;
 /// An estimate is taken so many times.
 const SAFETY: f64 = 3.0;
 /// What a gradient must have fallen to for what is left to be estimated by the change until then.
@@ -84,6 +92,8 @@ pub struct Adaptive<S = Lbfgs> {
     accuracy: Accuracy,
     solver: S,
     name: &'static str,
+    /// Pairs of the solver's trail.
+    trail: usize,
     steps: usize,
     seconds: f64,
     bytes: u64,
@@ -93,18 +103,18 @@ impl Adaptive {
     /// To `accuracy`, by L-BFGS and Newton steps.
     pub fn new(accuracy: Accuracy) -> Self {
         let (steps, seconds, bytes) = (usize::MAX, f64::INFINITY, u64::MAX);
-        Self { accuracy, solver: Lbfgs::default(), name: "lbfgs", steps, seconds, bytes }
+        Self { accuracy, solver: Lbfgs::default(), name: "lbfgs", trail: 0, steps, seconds, bytes }
     }
 }
 
 impl<S> Adaptive<S> {
-    /// With the steps of `solver`, called `name`, in the place of L-BFGS's.
+    /// With the steps of `solver`, called `name`, in the place of L-BFGS's, and mixtures of them.
     pub fn solver<S2>(self, solver: S2, name: &'static str) -> Adaptive<S2> {
         let Self { accuracy, steps, seconds, bytes, .. } = self;
-        Adaptive { accuracy, solver, name, steps, seconds, bytes }
+        Adaptive { accuracy, solver, name, trail: MIXED, steps, seconds, bytes }
     }
 
-    /// With at most so many steps, of whatever kind.
+    /// With at most so many steps, of whatever kind. Where they do not do, g1 after one Newton step more is the estimator, as g3 would be.
     pub fn steps(self, steps: usize) -> Self {
         Self { steps, ..self }
     }
@@ -157,6 +167,8 @@ pub struct Stage {
     pub method: &'static str,
     /// Steps taken.
     pub steps: usize,
+    /// Anderson mixtures of them that were taken.
+    pub mixtures: usize,
     /// What they cost.
     pub cost: Cost,
     /// The linear solve of a Newton step, and the relative residual asked of it.
@@ -213,8 +225,15 @@ impl Chosen {
                 Some((linear, tolerance)) => {
                     format!("a Newton step by {} to {tolerance:.0e}{reason}", linear.method)
                 }
-                None if stage.steps == 1 => format!("a step of {}{reason}", stage.method),
-                None => format!("{} steps of {}{reason}", stage.steps, stage.method),
+                None => {
+                    let steps = if stage.steps == 1 { "a step".to_owned() } else { format!("{} steps", stage.steps) };
+                    let mixtures = match stage.mixtures {
+                        0 => String::new(),
+                        1 => " and a mixture".to_owned(),
+                        count => format!(" and {count} mixtures"),
+                    };
+                    format!("{steps} of {}{mixtures}{reason}", stage.method)
+                }
             };
             parts.push(how);
         }
@@ -440,7 +459,7 @@ where
     fn go(&self, initial: &[f64], ctx: &mut Ctx) -> Result<Chosen, AdaptiveError> {
         let (settings, problem, x) = (self.settings, self.problem, self.x);
         let spent_before = ctx.passes();
-        let solve = Solve::new(problem, &settings.solver, x).from(initial).stop(Stop::steps(0));
+        let solve = Solve::new(problem, &settings.solver, x).from(initial).stop(Stop::steps(0)).trail(settings.trail);
         let mut solution = solve.run_in(ctx)?;
         let mut here = self.known(&solution, ctx);
         let (mut stages, mut rates) = (Vec::new(), Rates::default());
@@ -450,6 +469,7 @@ where
         let weight = 1.0 + 20.0 * problem.latent_len() as f64 / problem.work().product.max(1.0);
         // Whether the first solver stands at `here`.
         let (mut is_there, mut steps, mut newton_fails, mut first_fails) = (true, 0, false, false);
+        let (mut vain_mixtures, mut is_last) = (0, false);
         let outcome = loop {
             if look.bound.is_err() && problem.falls_for_ever(here.point(x), ctx) {
                 return Err(EstimateError::Unbounded.into());
@@ -460,13 +480,16 @@ where
             if look.is_floor() || (newton_fails && first_fails) || seen.vain > VAIN {
                 break if look.is_localised() { Outcome::FloorReached } else { Outcome::NotLocalised };
             }
-            if steps >= settings.steps || self.begun.elapsed().as_secs_f64() > settings.seconds {
+            let (is_late, is_capped) = (self.is_late(), steps >= settings.steps);
+            if is_late || is_capped && (is_last || newton_fails) {
                 break if look.is_localised() { Outcome::BudgetExhausted } else { Outcome::NotLocalised };
             }
+            // g1 after a Newton step is an estimator of z_T as g3 is.
+            is_last = is_capped;
             let predicted = rates.predict(look.left(), weight);
             let is_newton = !newton_fails
                 && match predicted {
-                    _ if first_fails => true,
+                    _ if first_fails || is_last => true,
                     [Some(first), Some(newton)] => newton < first,
                     // Tried once, where the first solver has had its time and is not about to end.
                     [Some(first), None] => {
@@ -474,10 +497,10 @@ where
                     }
                     [None, _] => false,
                 };
-            let (mark, before) = (ctx.mark(), look.residual);
+            let mark = ctx.mark();
             if is_newton {
                 let spent = ctx.passes() - spent_before;
-                let Some((next, newton)) = self.newton(&here, &look, rates, spent, ctx) else {
+                let Some((next, newton)) = self.newton(&here, &look, rates, (spent, is_last), ctx) else {
                     newton_fails = true;
                     let _ = ctx.since(mark);
                     continue;
@@ -486,7 +509,7 @@ where
                     break Outcome::Interrupted;
                 }
                 (here, is_there, first_fails) = (next, false, false);
-                steps += 1;
+                steps += usize::from(!is_last);
                 let iterations = newton.linear.iterations.max(1) as f64;
                 rates.linear = Some(-newton.linear.residual.max(1e-16).ln() / iterations);
                 rates.left = Some(newton.reduction).filter(|left| *left > 2.0 * newton.linear.residual);
@@ -495,6 +518,7 @@ where
                 stages.push(Stage {
                     method: "newton",
                     steps: 1,
+                    mixtures: 0,
                     cost: ctx.since(mark),
                     linear: Some((newton.linear, newton.tolerance)),
                     residual: look.residual,
@@ -507,16 +531,15 @@ where
                 solution.restart(&here.z, ctx)?;
                 is_there = true;
             }
-            let (begun, passes) = (solution.steps(), ctx.passes());
+            let (begun, passes, at_begin) = (solution.steps(), ctx.passes(), solution.residual());
             let most = (settings.steps - steps).min(usize::MAX - begun);
             let enough = ((LOOK_AGAIN * (passes - spent_before) as f64) as u64 + spent_before).max(passes + 2);
             let enough = enough.max(if stages.is_empty() { spent_before + FIRST / 2 } else { 0 });
             for taken in 1..=most {
                 solution.resume(Stop::steps(begun + taken), ctx)?;
                 // The bound falls as the gradient does, and faster where z comes near.
-                let is_promising = look.total() * solution.residual() / before <= look.asked;
-                let is_late = self.begun.elapsed().as_secs_f64() > settings.seconds;
-                let is_over = is_late || solution.status() != Status::StepsTaken;
+                let is_promising = look.total() * solution.residual() / at_begin <= look.asked;
+                let is_over = self.is_late() || solution.status() != Status::StepsTaken;
                 if is_over || is_promising || ctx.passes() >= enough {
                     break;
                 }
@@ -528,16 +551,26 @@ where
             }
             let taken = solution.steps().saturating_sub(begun);
             steps += taken.max(1);
-            let spent = (ctx.passes() - passes).max(1);
             here = self.known(&solution, ctx);
             look = self.look(&here, &mut seen, ctx);
-            rates.first = Some((before / look.residual).ln() / spent as f64);
+            let mut mixtures = 0;
+            if settings.trail > 0 && !look.is_met() && vain_mixtures < VAIN_MIXTURES {
+                let mixed = solution.trail().mixture().map(|z| At::evaluate(problem, x, z, ctx));
+                vain_mixtures += 1;
+                if let Some(mixed) = mixed.filter(|mixed| norm(&mixed.grad_z) < GAIN * look.residual) {
+                    look = self.look(&mixed, &mut seen, ctx);
+                    (here, mixtures, vain_mixtures) = (mixed, 1, 0);
+                }
+            }
+            let spent = (ctx.passes() - passes).max(1);
+            rates.first = Some((at_begin / solution.residual()).ln() / spent as f64);
             first_fails = solution.status() == Status::Stalled || taken == 0;
             // A Newton step that was of no use may be, from elsewhere.
             newton_fails &= first_fails;
             stages.push(Stage {
                 method: settings.name,
                 steps: taken,
+                mixtures,
                 cost: ctx.since(mark),
                 linear: None,
                 residual: look.residual,
@@ -557,6 +590,10 @@ where
             cost: Cost::default(),
             stages: joined(stages),
         })
+    }
+
+    fn is_late(&self) -> bool {
+        self.begun.elapsed().as_secs_f64() > self.settings.seconds
     }
 
     fn known(&self, solution: &Solution<'_, P, S>, ctx: &mut Ctx) -> At {
@@ -585,12 +622,20 @@ where
         Look { g1, residual, bound, estimate, asked }
     }
 
-    /// A Newton step, halved until L falls; `None` where there is none.
-    fn newton(&self, here: &At, look: &Look, rates: Rates, spent: u64, ctx: &mut Ctx) -> Option<(At, Newton)> {
+    /// A Newton step, halved until L falls; `None` where there is none. `spent` are passes until now; `is_last`, that no other will follow.
+    fn newton(
+        &self,
+        here: &At,
+        look: &Look,
+        rates: Rates,
+        (spent, is_last): (u64, bool),
+        ctx: &mut Ctx,
+    ) -> Option<(At, Newton)> {
         let (problem, x) = (self.problem, self.x);
         let needed = SHARE * (-look.left()).exp();
         // Of a step that will leave more, no more is asked: what the last one left falls quadratically.
         let tolerance = match (rates.linear, rates.left) {
+            (None, _) if is_last => needed.clamp(FINE, COARSE),
             (None, _) => needed.max(COARSE),
             (Some(_), Some(left)) => needed.max((0.3 * left * left).min(COARSE)),
             (Some(_), None) => needed.min(COARSE),
@@ -650,6 +695,7 @@ fn joined(stages: Vec<Stage>) -> Vec<Stage> {
         match joined.last_mut() {
             Some(last) if last.linear.is_none() && last.method == stage.method => {
                 (last.steps, last.cost) = (last.steps + stage.steps, last.cost.then(stage.cost));
+                last.mixtures += stage.mixtures;
                 (last.residual, last.bound) = (stage.residual, stage.bound);
                 last.predicted = if last.predicted == [None, None] { stage.predicted } else { last.predicted };
             }

@@ -60,14 +60,13 @@ where
         ctx: &mut Ctx,
     ) -> Result<Gradient, EstimateError> {
         let (problem, at) = (solution.problem(), solution.point());
-        let mut step = ctx.take(problem.latent_len());
+        let mut step = vec![0.0; problem.latent_len()];
         let solved = solve_for_step(&self.hessian, self.tolerance, problem, at, outer, &mut step, ctx);
         let improved: Vec<f64> = at.z.iter().zip(&step).map(|(z, step)| z - step).collect();
-        ctx.give(step);
         let linear = solved?;
         let mut gradient = Gradient::new(vec![0.0; problem.parameter_len()]);
         problem.grad_x(Point::new(&improved, at.x), 1.0, &mut gradient.value, ctx);
-        (gradient.linear, gradient.improved) = (Some(linear), Some(improved));
+        (gradient.linear, gradient.adjoint) = (Some(linear), Some(step));
         Ok(gradient)
     }
 }

@@ -149,20 +149,14 @@ where
 {
     fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
         let (problem, at) = (solution.problem(), solution.point());
-        let mut v = ctx.take(problem.latent_len());
+        let mut v = vec![0.0; problem.latent_len()];
         let solved = solve_for_step(&self.hessian, self.tolerance, problem, at, outer, &mut v, ctx);
-        let gradient = solved.map(|linear| {
-            let mut gradient = Gradient::new(vec![0.0; problem.parameter_len()]);
-            problem.cross(at, &v, -1.0, &mut gradient.value, ctx);
-            outer.grad_x(problem, at, 1.0, &mut gradient.value, ctx);
-            gradient.linear = Some(linear);
-            if outer.is_envelope() {
-                gradient.improved = Some(at.z.iter().zip(&v).map(|(z, v)| z - v).collect());
-            }
-            gradient
-        });
-        ctx.give(v);
-        gradient
+        let linear = solved?;
+        let mut gradient = Gradient::new(vec![0.0; problem.parameter_len()]);
+        problem.cross(at, &v, -1.0, &mut gradient.value, ctx);
+        outer.grad_x(problem, at, 1.0, &mut gradient.value, ctx);
+        (gradient.linear, gradient.adjoint) = (Some(linear), Some(v));
+        Ok(gradient)
     }
 }
 

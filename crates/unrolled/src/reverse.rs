@@ -81,10 +81,7 @@ where
         reversed?;
         outer.grad_x(problem, solution.point(), 1.0, &mut value, ctx);
         let mut gradient = Gradient::new(value);
-        if outer.is_envelope() && shift.iter().any(|s| *s != 0.0) {
-            shift.iter_mut().zip(solution.z()).for_each(|(s, z)| *s = z - *s);
-            gradient.improved = Some(shift);
-        }
+        gradient.adjoint = Some(shift).filter(|shift| shift.iter().any(|s| *s != 0.0));
         Ok(gradient)
     }
 }

@@ -1,8 +1,23 @@
-//! What a problem proves of g1 at a point.
+//! What a problem proves of g1, or of a hypergradient, at a point.
 
 use thiserror::Error;
 
-/// A bound on ‖grad_x L(z, x) - grad l(x)‖, the error of g1 at z, in exact arithmetic and in this one.
+use crate::ctx::Ctx;
+
+/// How far the derivatives of a function of (z, x) can be from what they are at z, over every point within some distance of z; and from what was
+/// computed there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Of the derivative in z.
+    pub grad_z: f64,
+    /// Of that in x.
+    pub grad_x: f64,
+}
+
+/// What an outer function answers with for a distance from z; `None` where it does not know.
+pub type OuterChanges<'a> = &'a mut dyn FnMut(f64, &mut Ctx) -> Option<Changes>;
+
+/// A bound on ‖grad_x L(z, x) - grad l(x)‖, the error of g1 at z, in exact arithmetic and in this one; or on that of g3 of an outer function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AnalyticBound {
     /// On account of z not being z*.
@@ -49,6 +64,8 @@ pub enum Theorem {
     Penalty,
     /// Of the entries of D: that of the residuals of the rows, times z, and that of z, times the residuals.
     Design,
+    /// Of hypergradients: what second derivatives change by between z and z*, times the adjoint, and what the adjoint changes by on that account.
+    Adjoint,
 }
 
 impl Theorem {
@@ -60,6 +77,7 @@ impl Theorem {
             Self::Split => "split",
             Self::Penalty => "penalty",
             Self::Design => "design",
+            Self::Adjoint => "adjoint",
         }
     }
 }
@@ -91,6 +109,9 @@ pub enum Unproved {
         /// Its weight.
         weight: f64,
     },
+    /// The outer function does not say how its derivatives change.
+    #[error("the outer function knows no bound on how its derivatives change")]
+    Outer,
     /// The bound is larger than any number, as of an exponential loss far from z*.
     #[error("no finite bound: z is too far from z*, or a number overflows")]
     Overflow,
@@ -105,6 +126,7 @@ impl Unproved {
             Self::Loss { .. } => "unknown-loss",
             Self::NotStronglyConvex { .. } => "not-strongly-convex",
             Self::NegativeWeight { .. } => "negative-weight",
+            Self::Outer => "unknown-outer",
             Self::Overflow => "overflow",
         }
     }

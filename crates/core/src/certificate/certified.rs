@@ -1,20 +1,21 @@
 //! Any estimator, certified.
 
+use super::hypergradient;
 use super::mixture::Mixture;
 use super::{AnalyticBound, Basis, Certificate, Effort, Parts, Reference, Uncertified, Unproved};
 use crate::ctx::{Cost, Ctx, bytes_of};
 use crate::estimator::{EstimateError, Estimator, Gradient};
 use crate::linear::{Factored, Hessian, HessianSolver};
-use crate::outer::Envelope;
+use crate::outer::Outer;
 use crate::problem::{Point, Problem};
 use crate::solve::{Recorder, Solution, Trail};
 use crate::solver::Solver;
 use crate::vector::{distance, norm};
 
 /// An estimate is taken so many times: what is left out of it is of the size of what is in it.
-const SAFETY: f64 = 3.0;
+pub(super) const SAFETY: f64 = 3.0;
 /// A gradient at a reference of more than this share of that at z_T says too little to estimate by.
-const BETTER: f64 = 0.5;
+pub(super) const BETTER: f64 = 0.5;
 /// Share of the distance from a reference that its own bound may have for no other to be looked for: the bound is then within
 /// (1 + s) / (1 - s) of the error.
 const WELL_KNOWN: f64 = 0.1;
@@ -23,7 +24,7 @@ const SHARE: u64 = 10;
 /// Share of a bound from which rounding is worth a pass.
 const NOTABLE: f64 = 0.05;
 /// Passes that sharper constants may take.
-const SHARPENING: u64 = 8;
+pub(super) const SHARPENING: u64 = 8;
 /// What a gradient must fall to for its point to be looked at.
 const GAIN: f64 = 0.5;
 /// Mixtures in a row without such a gain after which no other is tried.
@@ -61,15 +62,30 @@ pub struct Certified<E, N = NoNewton> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoNewton;
 
-/// What moves a point nearer to z*, for the sake of a bound.
+/// What solves systems with L_zz for the sake of a bound.
 pub trait Refine<P: ?Sized>: Sync {
-    /// A better point than `at`, which holds its gradient; `None` where there is none to be had.
-    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>>;
+    /// v with L_zz v = `rhs` at `at`, about; `None` where there is none to be had.
+    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<Vec<f64>>;
+
+    /// Whether it ever does.
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    /// A better point than `at`, which holds its gradient: a Newton step from there.
+    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
+        let step = self.solve(problem, at, at.grad_z, ctx)?;
+        Some(at.z.iter().zip(&step).map(|(z, step)| z - step).collect())
+    }
 }
 
 impl<P: ?Sized> Refine<P> for NoNewton {
-    fn refine(&self, _: &P, _: Point<'_>, _: &mut Ctx) -> Option<Vec<f64>> {
+    fn solve(&self, _: &P, _: Point<'_>, _: &[f64], _: &mut Ctx) -> Option<Vec<f64>> {
         None
+    }
+
+    fn is_there(&self) -> bool {
+        false
     }
 }
 
@@ -78,14 +94,11 @@ impl<P: ?Sized> Refine<P> for NoNewton {
 pub struct NewtonStep<H>(pub H);
 
 impl<P: Problem + ?Sized, H: HessianSolver<P>> Refine<P> for NewtonStep<H> {
-    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
-        let mut step = ctx.take(at.z.len());
-        let mut workspace = H::Workspace::default();
+    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<Vec<f64>> {
+        let (mut found, mut workspace) = (vec![0.0; at.z.len()], H::Workspace::default());
         let solved = Factored::new(&self.0, Hessian { problem, at }, &mut workspace, ctx)
-            .and_then(|mut factored| factored.solve(at.grad_z, NEWTON_TOLERANCE, &mut step, ctx));
-        let better = solved.ok().map(|_| at.z.iter().zip(&step).map(|(z, step)| z - step).collect());
-        ctx.give(step);
-        better
+            .and_then(|mut factored| factored.solve(rhs, NEWTON_TOLERANCE, &mut found, ctx));
+        solved.ok().map(|_| found)
     }
 }
 
@@ -105,30 +118,41 @@ impl<E, N> Certified<E, N> {
     }
 }
 
-impl<P, S, R, E, N> Estimator<P, S, R> for Certified<E, N>
+impl<P, S, R, F, E, N> Estimator<P, S, R, F> for Certified<E, N>
 where
     P: Problem + ?Sized,
     S: Solver<P>,
     R: Recorder<P, S>,
-    E: Estimator<P, S, R>,
+    F: Outer<P> + ?Sized,
+    E: Estimator<P, S, R, F>,
     N: Refine<P>,
 {
-    fn estimate(
-        &self,
-        solution: &Solution<'_, P, S, R>,
-        outer: &Envelope,
-        ctx: &mut Ctx,
-    ) -> Result<Gradient, EstimateError> {
+    fn estimate(&self, solution: &Solution<'_, P, S, R>, outer: &F, ctx: &mut Ctx) -> Result<Gradient, EstimateError> {
         let before = ctx.passes();
         let mut gradient = self.estimator.estimate(solution, outer, ctx)?;
         let own = ctx.passes() - before;
         // One that is not finite is an error, which the caller will say.
         let is_open = gradient.certificate == Err(Uncertified::NotAsked);
         if is_open && gradient.value.iter().all(|v| v.is_finite()) {
-            gradient.certificate = certify(&gradient, own, solution, &self.newton, ctx);
+            gradient.certificate = if outer.is_envelope() {
+                certify(&gradient, own, solution, &self.newton, ctx)
+            } else {
+                let budget = budget(solution, own);
+                hypergradient::certify(&gradient, solution, outer, &self.newton, budget, ctx)
+            };
         }
         Ok(gradient)
     }
+}
+
+/// Passes that a certificate may take.
+fn budget<P, S, R>(solution: &Solution<'_, P, S, R>, own: u64) -> u64
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+    R: Recorder<P, S>,
+{
+    ((solution.cost().passes + own) / SHARE).max(1)
 }
 
 fn certify<P, S, R, N>(
@@ -148,7 +172,7 @@ where
     let before = ctx.passes();
     let (problem, at) = (solution.problem(), solution.point());
     let mut candidates = Candidates { problem, gradient: &gradient.value, x: at.x, judged: Vec::new() };
-    let budget = ((solution.cost().passes + own) / SHARE).max(1);
+    let budget = budget(solution, own);
     let left = |ctx: &Ctx| budget.saturating_sub(ctx.passes() - before);
     let mut mixing = Mixing { trail: solution.trail(), mixture: None };
     // z_T - v is as good as a Newton step; z_T - s is about what as many steps again would give: less than a mixture, often.
@@ -161,7 +185,7 @@ where
             break;
         }
         let z = match reference {
-            Reference::Improved => gradient.improved.clone(),
+            Reference::Improved => gradient.adjoint.as_ref().map(|v| at.z.iter().zip(v).map(|(z, v)| z - v).collect()),
             _ => mixing.point(&candidates.judged),
         };
         if let Some(z) = z {
@@ -240,15 +264,15 @@ impl Mixing<'_> {
 
 /// A point with its gradient and memo.
 #[derive(Clone, Debug)]
-struct Known {
-    z: Vec<f64>,
-    grad_z: Vec<f64>,
+pub(super) struct Known {
+    pub(super) z: Vec<f64>,
+    pub(super) grad_z: Vec<f64>,
     memo: Vec<f64>,
 }
 
 impl Known {
     /// What is known at `at`, evaluated where it is not.
-    fn of<P: Problem + ?Sized>(at: Point<'_>, problem: &P, ctx: &mut Ctx) -> Self {
+    pub(super) fn of<P: Problem + ?Sized>(at: Point<'_>, problem: &P, ctx: &mut Ctx) -> Self {
         let (z, mut grad_z, mut memo) = (at.z.to_vec(), at.grad_z.to_vec(), at.memo.to_vec());
         if grad_z.is_empty() {
             (grad_z, memo) = (vec![0.0; z.len()], vec![0.0; problem.memo_len()]);
@@ -257,7 +281,7 @@ impl Known {
         Self { z, grad_z, memo }
     }
 
-    fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
+    pub(super) fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
         Point { z: &self.z, x, memo: &self.memo, grad_z: &self.grad_z }
     }
 }

@@ -12,12 +12,22 @@
 
 use std::collections::VecDeque;
 
+use crate::solve::Trail;
 use crate::vector::{axpy, dot};
 
 /// Differences that a mixture is made of, at the most.
 const DIFFERENCES: usize = 9;
 /// Share of its square below which what is new in a difference is the rounding of the products it was told from.
 const NEW: f64 = 1e-13;
+
+impl Trail {
+    /// The mixture of its pairs whose gradient would be least, if gradients were linear in z, and a step down that gradient (Anderson acceleration); length m.
+    /// `None` of fewer than two pairs, or where it is not finite.
+    #[must_use]
+    pub fn mixture(&self) -> Option<Vec<f64>> {
+        Mixture::of(self.pairs()).point()
+    }
+}
 
 /// The pairs that the next mixture is made of.
 #[derive(Debug, Default)]
@@ -122,7 +132,6 @@ fn least_squares(count: usize, product: impl Fn(usize, usize) -> f64, right: &[f
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::ctx::Ctx;
     use crate::problem::Objective;
     use crate::problem::glm::Glm;
@@ -138,7 +147,7 @@ mod tests {
         let (x, solver) = (random::vector(40, 2), GradientDescent::new(StepSize::Fixed(0.01)));
         let residual = |pairs: usize| {
             let solution = Solve::new(&problem, &solver, &x).stop(Stop::steps(8)).trail(pairs).run().unwrap();
-            let z = Mixture::of(solution.trail().pairs()).point().map_or(solution.z().to_vec(), |z| z);
+            let z = solution.trail().mixture().map_or(solution.z().to_vec(), |z| z);
             let mut grad_z = vec![0.0; 5];
             problem.grad_z(&z, &x, &mut grad_z, &mut [], &mut Ctx::new());
             norm(&grad_z) / solution.initial_residual()
@@ -155,7 +164,7 @@ mod tests {
         let problem = Glm::new(random::design(40, 5, 3, 1), Squared, 0.5).unwrap();
         let (x, solver) = (random::vector(40, 2), GradientDescent::default());
         let solution = Solve::new(&problem, &solver, &x).stop(Stop::steps(3000)).trail(10).run().unwrap();
-        let z = Mixture::of(solution.trail().pairs()).point();
+        let z = solution.trail().mixture();
         assert!(z.is_none_or(|z| crate::vector::distance(&z, solution.z()) < 1e-9));
     }
 }

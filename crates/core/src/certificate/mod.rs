@@ -15,6 +15,11 @@
 //! | [`Reference::Mixture`] | the mixture of the last iterates with the least gradient | a pass |
 //! | [`Reference::Newton`] | a Newton step from the best of these | a solve and a pass |
 //!
+//! Of an outer function f other than L, the gradient is grad_x f - L_xz v with L_zz v = grad_z f at z*. Of the same at any z', v', a problem bounds the error by what
+//! is left of that equation and by what second derivatives can change by between z' and z*
+//! ([`Problem::adjoint_bound`](crate::problem::Problem::adjoint_bound)), and ‖g - g3(z', v')‖ is added: to first order in z' - z*. z_T is taken with the solution of the
+//! linear solve, or with what the duals of the reverse pass sum up to; with [`Certified::newton`] also a Newton step, with an adjoint of its own.
+//!
 //! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' with a gradient some times smaller is at hand, the
 //! bound is estimated: ‖g - g1(z')‖ and what is left at z', in proportion, three times.
 //!
@@ -23,9 +28,10 @@
 
 mod bound;
 mod certified;
+mod hypergradient;
 mod mixture;
 
-pub use bound::{AnalyticBound, Effort, Theorem, Unproved};
+pub use bound::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
 pub use certified::{Certified, NewtonStep, NoNewton, Refine};
 
 use thiserror::Error;
@@ -122,6 +128,11 @@ pub enum Uncertified {
     /// It is no gradient, but its products with some directions.
     #[error("these are derivatives along directions, not a gradient")]
     Directions,
+    /// Of an outer function other than L: the estimator came by no adjoint to bound it by.
+    #[error(
+        "forward derivatives come by no adjoint to bound a hypergradient by: the reverse mode and the implicit estimator do"
+    )]
+    NoAdjoint,
     /// Nothing is proved, and no point better than z_T is at hand to estimate by.
     #[error("{0}, and there is no better point than z_T to estimate by")]
     Unproved(#[from] Unproved),
@@ -134,6 +145,7 @@ impl Uncertified {
         match self {
             Self::NotAsked => "not-asked",
             Self::Directions => "directions",
+            Self::NoAdjoint => "no-adjoint",
             Self::Unproved(reason) => reason.name(),
         }
     }

@@ -26,16 +26,16 @@ pub struct Gradient {
     pub linear: Option<LinearSolve>,
     /// A bound on its error, or why there is none; [`Certified`](crate::certificate::Certified) asks for it.
     pub certificate: Result<Certificate, Uncertified>,
-    /// A point nearer to z* than z_T, to second order, that the estimator came by on its way: z_T - s of the reverse pass, with s what its duals
-    /// sum up to; z_T - v of the linear solve. Of no other outer function than L.
-    pub improved: Option<Vec<f64>>,
+    /// v with L_zz v = grad_z f at z_T, about, that the estimator came by on its way, length m: the solution of the linear solve; what the duals of the reverse
+    /// pass sum up to, with their steps. Where f is L, z_T - v is nearer to z* than z_T.
+    pub adjoint: Option<Vec<f64>>,
 }
 
 impl Gradient {
     /// A gradient without a linear solve; its cost is filled in by [`Solution::gradient`].
     #[must_use]
     pub fn new(value: Vec<f64>) -> Self {
-        Self { value, cost: Cost::default(), linear: None, certificate: Err(Uncertified::NotAsked), improved: None }
+        Self { value, cost: Cost::default(), linear: None, certificate: Err(Uncertified::NotAsked), adjoint: None }
     }
 }
 

@@ -23,7 +23,7 @@ pub mod quadratic;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
 
-use crate::certificate::{AnalyticBound, Effort, Unproved};
+use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Unproved};
 use crate::ctx::Ctx;
 
 /// Where a derivative is taken, and what is already known there.
@@ -79,6 +79,12 @@ pub trait Objective: Sync {
 
     /// `out += scale grad_x L(z, x)`.
     fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx);
+
+    /// How far grad_z and grad_x can be from what was computed at `at`, over the points whose z is within `radius` of it; `None` where nothing is
+    /// known. By it hypergradients of outer functions made of this one are certified.
+    fn changes_within(&self, _at: Point<'_>, _radius: f64, _ctx: &mut Ctx) -> Option<Changes> {
+        None
+    }
 }
 
 /// An objective that is twice differentiable: the products that unrolling and implicit differentiation need.
@@ -177,6 +183,24 @@ pub trait Problem: Objective {
     ///
     /// [`Unproved`], with the reason, where none is known.
     fn linear_bound(&self, _at: Point<'_>, _residual: f64, _ctx: &mut Ctx) -> Result<f64, Unproved> {
+        Err(Unproved::Unknown)
+    }
+
+    /// `cross = L_xz v` at `at` (length p), and a bound on the distance of grad_x f - L_xz v from the gradient of f(z*(x), x): `v` (length m)
+    /// is thought to solve L_zz v = `rhs`, which is grad_z f at `at`. `outer` says how the derivatives of f change.
+    ///
+    /// # Errors
+    ///
+    /// [`Unproved`], with the reason, where no bound is known; `cross` is then not to be read.
+    fn adjoint_bound(
+        &self,
+        _at: Point<'_>,
+        _v: &[f64],
+        _rhs: &[f64],
+        _cross: &mut [f64],
+        _outer: OuterChanges<'_>,
+        _ctx: &mut Ctx,
+    ) -> Result<AnalyticBound, Unproved> {
         Err(Unproved::Unknown)
     }
 

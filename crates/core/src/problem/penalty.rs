@@ -15,6 +15,12 @@ pub trait Penalty: Sync {
 
     /// The smallest and the largest value of r''. Where they are equal, r is taken to be quadratic.
     fn curvature(&self) -> (f64, f64);
+
+    /// A bound on |r'''|, infinite where none is known: by it hypergradients are certified.
+    fn third(&self) -> f64 {
+        let (low, high) = self.curvature();
+        if low == high { 0.0 } else { f64::INFINITY }
+    }
 }
 
 /// r(z) = z²/2.
@@ -111,6 +117,11 @@ impl Penalty for SmoothElastic {
     fn curvature(&self) -> (f64, f64) {
         if self.share == 0.0 { (1.0, 1.0) } else { (1.0 - self.share, 1.0 - self.share + self.share / self.width) }
     }
+
+    /// |r'''| = 3 a d² |z| / s⁵ is largest at |z| = d / 2.
+    fn third(&self) -> f64 {
+        1.5 * 1.25_f64.powf(-2.5) * (1.0 + 1e-12) * self.share / (self.width * self.width)
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +140,10 @@ mod tests {
         assert_eq!((penalty.value(0.0), penalty.first(0.0)), (0.0, 0.0));
         assert_eq!(penalty.second(0.0), penalty.curvature().1);
         assert!(penalty.value(1e-9) > 0.0);
+        // The largest slope of r'', at z = d / 2, and that of any two points.
+        let slope = |z: f64, h: f64| (penalty.second(z) - penalty.second(z + h)).abs() / h;
+        assert!(slope(5e-4, 1e-8) > 0.999 * penalty.third());
+        assert!((0..400).all(|k| slope(-2e-3 + 1e-5 * f64::from(k), 3e-6) <= penalty.third() * (1.0 + 1e-9)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What several integration tests share; each uses a part of it.
 #![allow(dead_code, reason = "each test is a crate of its own")]
 
+pub(crate) mod cases;
 pub(crate) mod oracle;
 
 use danskin::prelude::Targets;

@@ -66,32 +66,34 @@ pub(super) struct Constants {
     /// q_i but for a factor: `sum_j D_ij² / lambda_g(j)`; `None` where those of the design itself are, as all columns share a lambda.
     row_squares: Option<Vec<f64>>,
     /// ‖D‖_F² in that metric.
-    frobenius: f64,
+    pub(super) frobenius: f64,
     /// A bound on ‖D‖² in it, made when it is asked for.
-    norm: OnceLock<f64>,
+    pub(super) norm: OnceLock<f64>,
     /// Additions for a prediction, and for an entry of the gradient.
-    roundings: (usize, usize),
+    pub(super) roundings: (usize, usize),
 }
 
 /// What rounding leaves open in a row.
 #[derive(Clone, Copy, Debug)]
-struct RowError {
+pub(super) struct RowError {
     /// ‖a_i‖, a = w phi_u.
-    size: f64,
+    pub(super) size: f64,
     /// How far a_i may be from that of z, as norms go.
-    error: f64,
+    pub(super) error: f64,
     /// How far u_i may be from d_i z, and how far that is within what an evaluation of the loss leaves open.
-    moved: f64,
+    pub(super) moved: f64,
 }
 
 impl RowError {
-    const LEN: usize = 3;
+    pub(super) const LEN: usize = 3;
+    /// Where `moved` stands.
+    pub(super) const MOVED: usize = 2;
 
     fn write(self, out: &mut [f64]) {
         out.copy_from_slice(&[self.size, self.error, self.moved]);
     }
 
-    fn read(from: &[f64]) -> Self {
+    pub(super) fn read(from: &[f64]) -> Self {
         Self { size: from[0], error: from[1], moved: from[2] }
     }
 }
@@ -119,23 +121,23 @@ impl Known {
 
 /// The metric in which everything is measured, and norms in it.
 #[derive(Clone, Copy, Debug)]
-struct Metric {
+pub(super) struct Metric {
     /// What makes q_i of a row's square.
-    factor: f64,
+    pub(super) factor: f64,
     /// The least mu_j.
-    least: f64,
+    pub(super) least: f64,
     /// ‖mu^(-1/2) G‖.
-    gradient: f64,
+    pub(super) gradient: f64,
     /// ‖mu^(1/2) z‖.
-    latent: f64,
+    pub(super) latent: f64,
     /// ‖mu^(-1/2) lambda r'(z)‖.
-    penalty: f64,
+    pub(super) penalty: f64,
     /// Relative error of an evaluation of the loss.
-    evaluation: f64,
+    pub(super) evaluation: f64,
 }
 
 /// Which point a bound is asked for, and between which.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Asked {
     /// The error of g1.
     Error(Effort),
@@ -177,7 +179,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
     }
 
-    fn check_convexity(&self, x: &[f64]) -> Result<(), Unproved> {
+    pub(super) fn check_convexity(&self, x: &[f64]) -> Result<(), Unproved> {
         let weights = self.weights(x);
         if let Some(row) = weights.iter().position(|weight| weight.is_nan() || *weight < 0.0) {
             return Err(Unproved::NegativeWeight { row, weight: weights[row] });
@@ -193,7 +195,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// Whether the metric or D is x.
-    fn constants_depend_on_x(&self) -> bool {
+    pub(super) fn constants_depend_on_x(&self) -> bool {
         match self.wrt {
             Wrt::Targets | Wrt::Weights => false,
             Wrt::Regularisation => !self.groups.is_empty(),
@@ -202,7 +204,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// Those of D and the penalties at x, kept where x is neither.
-    fn constants(&self, x: &[f64], ctx: &mut Ctx) -> Arc<Constants> {
+    pub(super) fn constants(&self, x: &[f64], ctx: &mut Ctx) -> Arc<Constants> {
         let depends = self.constants_depend_on_x();
         if let Some(kept) = self.constants.get().filter(|_| !depends) {
             return Arc::clone(kept);
@@ -226,11 +228,16 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// q_i but for a factor.
-    fn row_squares<'a>(&'a self, constants: &'a Constants) -> &'a [f64] {
+    pub(super) fn row_squares<'a>(&'a self, constants: &'a Constants) -> &'a [f64] {
         constants.row_squares.as_deref().unwrap_or(self.design.row_squares())
     }
 
-    fn metric(&self, at: Point<'_>, ctx: &mut Ctx) -> Metric {
+    /// Relative error of an evaluation of the loss.
+    pub(super) fn evaluation(&self) -> f64 {
+        (ROUNDINGS + 2.0 * self.loss.width() as f64) * f64::EPSILON
+    }
+
+    pub(super) fn metric(&self, at: Point<'_>, ctx: &mut Ctx) -> Metric {
         let (m, convexity) = (self.latent_len(), self.penalty.curvature().0);
         let regularisation = self.regularisation(at.x);
         let shared = if self.groups.is_empty() { regularisation.lambda(0) } else { 1.0 };
@@ -247,7 +254,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             gradient: norm(&gradient),
             latent: norm(&latent) * (1.0 + gamma(m + 8)),
             penalty: norm(&penalty),
-            evaluation: (ROUNDINGS + 2.0 * self.loss.width() as f64) * f64::EPSILON,
+            evaluation: self.evaluation(),
         };
         [penalty, latent, gradient].into_iter().for_each(|buffer| ctx.give(buffer));
         metric
@@ -255,25 +262,21 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     fn certify_known(&self, at: Point<'_>, asked: Asked, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
         let constants = self.constants(at.x, ctx);
-        let (n, m) = (self.design.rows(), self.latent_len());
+        let n = self.design.rows();
         let (metric, squares) = (self.metric(at, ctx), self.row_squares(&constants));
         let sharp = constants.norm.get().copied();
         let spread = metric.factor * sharp.unwrap_or(constants.frobenius);
 
         let mut errors = ctx.take(RowError::LEN * n);
-        let of_sums = match asked {
-            Asked::Error(Effort::Pass) => self.errors_by_a_pass(&metric, &constants, at, &mut errors, ctx),
-            _ => self.errors_by_norms(&metric, &constants, squares, spread, at, &mut errors),
-        };
-        if let Some(row) = errors.chunks_exact(RowError::LEN).position(|row| RowError::read(row).error.is_nan()) {
-            ctx.give(errors);
-            return Err(Unproved::Loss { row });
-        }
-        let rounded =
-            of_sums + 8.0 * f64::EPSILON * (metric.penalty + metric.gradient) + gamma(m + 8) * metric.gradient;
-        let (energy, is_linear) = match asked {
-            Asked::Error(_) => ((metric.gradient + rounded) * (1.0 + gamma(m + 8)), false),
-            Asked::Linear(residual) => (residual / metric.least.sqrt(), true),
+        let effort = if asked == Asked::Error(Effort::Pass) { Effort::Pass } else { Effort::Norms };
+        let found = self.energy(&metric, &constants, spread, at, effort, &mut errors, ctx);
+        let (energy, is_linear) = match (found, asked) {
+            (Err(reason), _) => {
+                ctx.give(errors);
+                return Err(reason);
+            }
+            (Ok(energy), Asked::Error(_)) => (energy, false),
+            (_, Asked::Linear(residual)) => (residual / metric.least.sqrt(), true),
         };
 
         let bounded = match self.wrt {
@@ -306,6 +309,31 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let by_norms = matches!(asked, Asked::Error(Effort::Norms)) && rounding > NOTABLE * iterate;
         let is_loose = sharp.is_none() && !self.constants_depend_on_x() && (uses_norm || by_norms);
         Ok(AnalyticBound { iterate, rounding, localised, theorem, is_loose })
+    }
+
+    /// E, with what rounding can have changed in it; and `errors` of all rows.
+    #[expect(clippy::too_many_arguments, reason = "what both callers have at hand")]
+    pub(super) fn energy(
+        &self,
+        metric: &Metric,
+        constants: &Constants,
+        spread: f64,
+        at: Point<'_>,
+        effort: Effort,
+        errors: &mut [f64],
+        ctx: &mut Ctx,
+    ) -> Result<f64, Unproved> {
+        let m = self.latent_len();
+        let of_sums = match effort {
+            Effort::Pass => self.errors_by_a_pass(metric, constants, at, errors, ctx),
+            Effort::Norms => self.errors_by_norms(metric, constants, self.row_squares(constants), spread, at, errors),
+        };
+        if let Some(row) = errors.chunks_exact(RowError::LEN).position(|row| RowError::read(row).error.is_nan()) {
+            return Err(Unproved::Loss { row });
+        }
+        let rounded =
+            of_sums + 8.0 * f64::EPSILON * (metric.penalty + metric.gradient) + gamma(m + 8) * metric.gradient;
+        Ok((metric.gradient + rounded) * (1.0 + gamma(m + 8)))
     }
 
     /// What a row's prediction, known but for `moved`, leaves open.
@@ -375,7 +403,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// ‖phi_u‖ of a row.
-    fn slope(&self, u: &[f64], y: &[f64]) -> f64 {
+    pub(super) fn slope(&self, u: &[f64], y: &[f64]) -> f64 {
         if let [_] = u {
             let mut out = [0.0];
             self.loss.grad_u(u, y, 1.0, &mut out);
@@ -387,7 +415,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// At least ‖phi_u(v)‖ for ‖v - u‖ <= `h`: phi is convex, so that of one prediction it is largest at an end.
-    fn steepest(&self, u: &[f64], y: &[f64], h: f64, curvature: f64) -> f64 {
+    pub(super) fn steepest(&self, u: &[f64], y: &[f64], h: f64, curvature: f64) -> f64 {
         match u {
             [u] if h < f64::INFINITY => self.slope(&[u - h], y).max(self.slope(&[u + h], y)),
             _ => self.slope(u, y) + curvature * h,
@@ -403,20 +431,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         q: f64,
         energy: f64,
     ) -> Known {
-        // A loss that does not say was found out before.
-        let unknown = Between { secant: f64::NAN, curvature: f64::NAN, cross: f64::NAN };
-        let between = |h: f64| self.loss.between(u, y, h + error.moved).unwrap_or(unknown);
-        let mut h = if energy == 0.0 { 0.0 } else { q.sqrt() * energy };
-        let mut here = between(h);
-        for _ in 0..LOCALISATIONS {
-            let nearer = energy * (q / (1.0 + weight * here.secant * q)).sqrt();
-            if nearer < WORTHWHILE * h {
-                h = nearer;
-                here = between(h);
-            } else {
-                break;
-            }
-        }
+        let (h, here) = self.localise((u, y, weight), error.moved, q, energy);
         if weight == 0.0 && self.wrt != Wrt::Weights {
             return Known { c2: 0.0, s: 0.0, most: 0.0, value: 0.0, localised: true };
         }
@@ -432,10 +447,38 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, 0.0),
         };
         let e = std::f64::consts::E;
-        let localised = here.secant * e >= here.curvature || here.secant * e >= between(0.0).secant;
+        let localised = here.secant * e >= here.curvature || here.secant * e >= self.between(u, y, error.moved).secant;
         // Infinities times 0: what is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
         Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised }
+    }
+
+    /// What the loss knows within h. One that does not say was found out before.
+    pub(super) fn between(&self, u: &[f64], y: &[f64], h: f64) -> Between {
+        let unknown = Between { secant: f64::NAN, curvature: f64::NAN, cross: f64::NAN };
+        self.loss.between(u, y, h).unwrap_or(unknown)
+    }
+
+    /// How far the prediction of a row can be from that at z*, but for `moved`, and what its loss does within that.
+    pub(super) fn localise(
+        &self,
+        (u, y, weight): (&[f64], &[f64], f64),
+        moved: f64,
+        q: f64,
+        energy: f64,
+    ) -> (f64, Between) {
+        let mut h = if energy == 0.0 { 0.0 } else { q.sqrt() * energy };
+        let mut here = self.between(u, y, h + moved);
+        for _ in 0..LOCALISATIONS {
+            let nearer = energy * (q / (1.0 + weight * here.secant * q)).sqrt();
+            if nearer < WORTHWHILE * h {
+                h = nearer;
+                here = self.between(u, y, h + moved);
+            } else {
+                break;
+            }
+        }
+        (h, here)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]
@@ -450,7 +493,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         ctx: &mut Ctx,
     ) -> Bounded {
         let own = norm_of(column(known, 3));
-        let split = best_split(known, spread);
+        let split = best_split(Known::LEN, known, spread);
         let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
         // phi_x = -phi_u, row by row, whose sizes are there.
         let size = if is_difference {
@@ -521,7 +564,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 }
 
 /// ‖g1‖, by which its own rounding is measured.
-fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+pub(super) fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> f64 {
     let mut gradient = ctx.take_zeroed(problem.parameter_len());
     problem.grad_x(at, 1.0, &mut gradient, ctx);
     let found = norm(&gradient);
@@ -530,12 +573,12 @@ fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> 
 }
 
 /// The square of a number at least 0, that does not vanish where it does not.
-fn square(number: f64) -> f64 {
+pub(super) fn square(number: f64) -> f64 {
     if number > 0.0 { (number * number).max(f64::MIN_POSITIVE) } else { number }
 }
 
 /// The norm of some numbers, none of whose squares vanish.
-fn norm_of(numbers: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn norm_of(numbers: impl Iterator<Item = f64>) -> f64 {
     norm(&numbers.collect::<Vec<_>>())
 }
 
@@ -560,19 +603,30 @@ struct Bounded {
 
 /// kappa² and beta with c2 - kappa² s <= beta for every row.
 #[derive(Clone, Copy, Debug)]
-struct Split {
+pub(super) struct Split {
     kappa_squared: f64,
-    beta: f64,
+    pub(super) beta: f64,
 }
 
 impl Split {
-    fn at(known: &[f64], kappa_squared: f64) -> Self {
-        let beta = rowwise::largest(Known::LEN, known, |row| row[0] - kappa_squared * row[1]);
+    /// That of the least beta.
+    pub(super) fn of_largest(width: usize, rows: &[f64]) -> Self {
+        Self::at(width, rows, largest_ratio(width, rows).0)
+    }
+
+    fn at(width: usize, rows: &[f64], kappa_squared: f64) -> Self {
+        let beta = rowwise::largest(width, rows, |row| row[0] - kappa_squared * row[1]);
         Self { kappa_squared, beta: beta.max(0.0) }
     }
 
+    /// max of kappa² a² + beta N b² over a² + b² <= a, for what D^T q moves, with ‖S^(-1/2) q‖ = 1.
+    pub(super) fn value_along(self, spread: f64) -> f64 {
+        let (kappa_squared, beta) = (self.kappa_squared, self.beta * spread);
+        if beta <= 2.0 * kappa_squared { kappa_squared } else { 0.25 * beta / (1.0 - kappa_squared / beta) }
+    }
+
     /// max over 0 <= b <= 1 of kappa² (b - b²) + beta N b².
-    fn value(self, spread: f64) -> f64 {
+    pub(super) fn value(self, spread: f64) -> f64 {
         let (kappa_squared, beta) = (self.kappa_squared, self.beta * spread);
         if 2.0 * beta > kappa_squared {
             beta
@@ -584,17 +638,23 @@ impl Split {
     }
 }
 
-/// A split whose value is about as small as it can be.
-fn best_split(known: &[f64], spread: f64) -> Split {
+/// (the largest c2 / s that is finite, that c2).
+fn largest_ratio(width: usize, rows: &[f64]) -> (f64, f64) {
     let (mut largest, mut of_largest) = (0.0_f64, 0.0);
-    for row in known.chunks_exact(Known::LEN).filter(|row| row[1] > 0.0) {
+    for row in rows.chunks_exact(width).filter(|row| row[1] > 0.0) {
         let ratio = row[0] / row[1];
         if ratio > largest && ratio.is_finite() {
             (largest, of_largest) = (ratio, row[0]);
         }
     }
-    let mut best = Split::at(known, largest);
-    let none = Split::at(known, 0.0);
+    (largest, of_largest)
+}
+
+/// A split whose value is about as small as it can be, of rows of `width` numbers, c2 and s the first.
+pub(super) fn best_split(width: usize, rows: &[f64], spread: f64) -> Split {
+    let (largest, of_largest) = largest_ratio(width, rows);
+    let mut best = Split::at(width, rows, largest);
+    let none = Split::at(width, rows, 0.0);
     // A smaller kappa² leaves at least what the row of the largest ratio then needs: where that soon costs as much as kappa² itself,
     // there is nothing to be gained.
     let dear = of_largest * spread;
@@ -610,7 +670,7 @@ fn best_split(known: &[f64], spread: f64) -> Split {
     let (mut low, mut high) = ((1e-12 * largest).ln(), largest.ln());
     for _ in 0..KAPPA_ROUNDS {
         let third = (high - low) / 3.0;
-        let tried = [low + third, high - third].map(|kappa| Split::at(known, kappa.exp()));
+        let tried = [low + third, high - third].map(|kappa| Split::at(width, rows, kappa.exp()));
         for split in tried {
             if split.value(spread) < best.value(spread) {
                 best = split;

@@ -22,6 +22,7 @@
 //! `grad_x L` costs no pass with the memo, except for the entries of D; `L_xz v` and `L_zx w` share the pass of `L_zz v`, except
 //! that `L_zx w` for the entries of D takes four. Without the memo, `L`, `grad_x L` and that `L_zx w` cost one more.
 
+mod adjoint;
 mod bound;
 mod products;
 mod regularisation;

@@ -3,7 +3,7 @@
 use super::super::loss::Recession;
 use super::super::{AssembleHessian, GramHessian, Objective, Point, Problem, Work};
 use super::{Glm, Penalty, RowLoss, Wrt};
-use crate::certificate::{AnalyticBound, Effort, Unproved};
+use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Unproved};
 use crate::ctx::Ctx;
 use crate::design::{Block, EntryOutput, Matrix, Pass, blocks_len};
 use crate::rowwise;
@@ -23,10 +23,10 @@ impl Scaled<'_> {
 
 /// What the loss sees of each row, at one (z, x).
 pub(super) struct Row<'a, L> {
-    loss: &'a L,
-    targets: &'a [f64],
+    pub(super) loss: &'a L,
+    pub(super) targets: &'a [f64],
     /// Empty for ones.
-    weights: &'a [f64],
+    pub(super) weights: &'a [f64],
 }
 
 impl<L: RowLoss> Row<'_, L> {
@@ -48,13 +48,13 @@ impl<L: RowLoss> Row<'_, L> {
 
     /// Of `rows` rows from `first` on.
     #[inline]
-    fn of_rows<'b>(&self, vector: &'b [f64], first: usize, rows: usize) -> &'b [f64] {
+    pub(super) fn of_rows<'b>(&self, vector: &'b [f64], first: usize, rows: usize) -> &'b [f64] {
         &vector[first * self.width()..][..rows * self.width()]
     }
 
     /// The weights of `rows` rows from `first` on, empty for ones.
     #[inline]
-    fn weights_of(&self, first: usize, rows: usize) -> &[f64] {
+    pub(super) fn weights_of(&self, first: usize, rows: usize) -> &[f64] {
         if self.weights.is_empty() { &[] } else { &self.weights[first..][..rows] }
     }
 
@@ -241,6 +241,10 @@ impl<L: RowLoss, R: Penalty> Objective for Glm<L, R> {
             }),
         }
     }
+
+    fn changes_within(&self, at: Point<'_>, radius: f64, ctx: &mut Ctx) -> Option<Changes> {
+        self.changes(at, radius, ctx)
+    }
 }
 
 impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
@@ -390,6 +394,18 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
 
     fn linear_bound(&self, at: Point<'_>, residual: f64, ctx: &mut Ctx) -> Result<f64, Unproved> {
         self.effect_of_residual(at, residual, ctx)
+    }
+
+    fn adjoint_bound(
+        &self,
+        at: Point<'_>,
+        v: &[f64],
+        rhs: &[f64],
+        cross: &mut [f64],
+        outer: OuterChanges<'_>,
+        ctx: &mut Ctx,
+    ) -> Result<AnalyticBound, Unproved> {
+        self.error_of_adjoint(at, [v, rhs], cross, outer, ctx)
     }
 
     fn hessian_rank_bound(&self) -> usize {

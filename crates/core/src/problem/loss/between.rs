@@ -1,4 +1,4 @@
-//! What a convex loss does between a prediction and any other that is near: by it gradients are certified.
+//! What a convex loss does between a prediction and any other that is near: by it gradients and hypergradients are certified.
 
 /// Bounds on phi(., y) that hold for every v with ‖v - u‖ <= h.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,6 +9,28 @@ pub struct Between {
     pub curvature: f64,
     /// ‖phi_uy(v)‖, and ‖phi_y(v) - phi_y(u)‖ / ‖v - u‖, are at most this.
     pub cross: f64,
+}
+
+/// How fast second derivatives of phi(., y) change over the v with ‖v - u‖ <= h: infinite where one has a kink there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Third {
+    /// ‖phi_uu(v) - phi_uu(u)‖ <= `curvature` ‖v - u‖, as norms of matrices.
+    pub curvature: f64,
+    /// The same of phi_uy.
+    pub cross: f64,
+}
+
+impl Third {
+    /// Of a loss that is quadratic there.
+    pub(super) const NONE: Self = Self { curvature: 0.0, cross: 0.0 };
+
+    /// Of a loss that has a kink there.
+    pub(super) const KINK: Self = Self { curvature: f64::INFINITY, cross: f64::INFINITY };
+
+    /// Of a loss of u - y whose |phi_uuu| is at most this.
+    pub(super) fn of_difference(curvature: f64) -> Self {
+        Self { curvature, cross: curvature }
+    }
 }
 
 impl Between {
@@ -50,7 +72,7 @@ impl Between {
 #[cfg(test)]
 mod tests {
     use super::super::{LossName, LossVisitor, NamedLoss, Targets};
-    use super::Between;
+    use super::{Between, Third};
     use crate::testing::random;
     use crate::vector::{distance, dot, norm};
 
@@ -82,6 +104,9 @@ mod tests {
                 self.holds(loss, [&u, &v, &y], between, far);
                 let everywhere = loss.between(&u, &y, f64::INFINITY).unwrap();
                 self.holds(loss, [&u, &v, &y], everywhere, far);
+                for h in [far * (1.0 + 4.0 * f64::EPSILON), f64::INFINITY] {
+                    self.changes_no_faster(loss, [&u, &v, &y], loss.third(&u, &y, h).unwrap(), far);
+                }
                 let here = loss.between(&u, &y, 0.0).unwrap();
                 assert!(here.secant <= here.curvature, "{} {u:?} {y:?}: {here:?}", self.0);
             }
@@ -127,6 +152,29 @@ mod tests {
         }
     }
 
+    impl Holds {
+        fn changes_no_faster<L: NamedLoss>(&self, loss: L, [u, v, y]: [&[f64]; 3], third: Third, far: f64) {
+            let (k, tiny) = (u.len(), 64.0 * f64::EPSILON);
+            let direction: Vec<f64> = random::vector(k, (1e6 * far) as u64);
+            let (mut bent, mut crossed) = ([vec![0.0; k], vec![0.0; k]], [vec![0.0; k], vec![0.0; k]]);
+            for (side, w) in [u, v].into_iter().enumerate() {
+                loss.grad_u_tangent(w, y, &direction, &[], 1.0, &mut bent[side]);
+                loss.grad_y_tangent(w, y, &direction, 1.0, &mut crossed[side]);
+            }
+            for (images, third) in [(&bent, third.curvature), (&crossed, third.cross)] {
+                let (change, size) = (distance(&images[0], &images[1]), norm(&images[0]) + norm(&images[1]));
+                // What evaluating at rounded predictions leaves open.
+                let moved = if third.is_finite() { third * (1.0 + norm(u) + norm(v) + norm(y)) } else { 0.0 };
+                let most = third * far * norm(&direction) * (1.0 + 1e-9) + tiny * (size + moved * norm(&direction));
+                assert!(
+                    third >= 0.0 && change <= most,
+                    "{} at u {u:?}, v {v:?}, y {y:?}: {change:e} {third:e}",
+                    self.0
+                );
+            }
+        }
+    }
+
     #[test]
     fn it_holds_between_random_predictions_of_every_loss() {
         for name in LossName::all() {
@@ -154,6 +202,18 @@ mod tests {
                     }
                 }
                 assert!(far.secant >= 0.2 * bend[0] && far.curvature <= 3.0 * bend[0], "{far:?} {bend:?}");
+                // The derivatives of phi_uu and phi_uy in u, by a difference.
+                let third = loss.third(&u, &y, 0.0).unwrap();
+                let (mut ahead, mut behind) = ([[0.0]; 2], [[0.0]; 2]);
+                for (side, out) in [(1e-5, &mut ahead), (-1e-5, &mut behind)] {
+                    loss.grad_u_tangent(&[u[0] + side], &y, &[1.0], &[], 1.0, &mut out[0]);
+                    loss.grad_y_tangent(&[u[0] + side], &y, &[1.0], 1.0, &mut out[1]);
+                }
+                let [bend, cross] = [0, 1].map(|of| ((ahead[of][0] - behind[of][0]) / 2e-5).abs());
+                assert!(
+                    (third.curvature - bend).abs() < 1e-8 && (third.cross - cross).abs() < 1e-8,
+                    "{third:?} {bend} {cross}"
+                );
             }
         }
         for name in LossName::all() {

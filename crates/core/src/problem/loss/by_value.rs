@@ -14,7 +14,7 @@
 
 use num_dual::{DualNum, second_derivative, second_partial_derivative};
 
-use super::{Between, Loss, Recession};
+use super::{Between, Loss, Recession, Third};
 
 /// What a [`LossValue`] computes with: f64, or dual numbers over it, with the functions of f64 under the same names. They
 /// are compared by their real parts.
@@ -49,6 +49,11 @@ pub trait LossValue: Sync {
 
     /// As [`Loss::between`].
     fn between(&self, _u: f64, _y: f64, _h: f64) -> Option<Between> {
+        None
+    }
+
+    /// As [`Loss::third`].
+    fn third(&self, _u: f64, _y: f64, _h: f64) -> Option<Third> {
         None
     }
 
@@ -95,6 +100,10 @@ impl<V: LossValue> Loss for ByDualNumbers<V> {
 
     fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
         self.0.between(u, y, h)
+    }
+
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        self.0.third(u, y, h)
     }
 
     fn is_of_difference(&self) -> bool {

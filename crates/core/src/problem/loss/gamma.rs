@@ -5,7 +5,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 8 (the logarithmic link).
 
-use super::{Between, Loss, NamedLoss, Poisson, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Poisson, Recession, Refusal, Targets, Third};
 
 /// The gamma loss; y > 0, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Loss for Gamma {
         // As of the Poisson loss at -u, y times.
         let Between { secant, curvature, .. } = Loss::between(&Poisson, -u, y, h)?;
         if y >= 0.0 { Some(Between { secant: y * secant, curvature: y * curvature, cross: curvature }) } else { None }
+    }
+
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let e = (h - u).exp();
+        if y >= 0.0 { Some(Third { curvature: if y == 0.0 { 0.0 } else { y * e }, cross: e }) } else { None }
     }
 
     fn lower_bound(&self, y: f64) -> f64 {

@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets, Third};
 
 /// The Huber loss: quadratic for residuals up to delta, linear beyond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +68,11 @@ impl Loss for Huber {
         let bend = |r: f64| if r.abs() <= self.delta { 1.0 } else { 0.0 };
         let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, slope, bend);
         Some(Between::of_difference(secant, curvature))
+    }
+
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let r = (u - y).abs();
+        Some(if r + h < self.delta || r - h > self.delta { Third::NONE } else { Third::KINK })
     }
 
     fn is_of_difference(&self) -> bool {

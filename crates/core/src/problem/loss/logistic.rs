@@ -5,7 +5,7 @@
 
 use crate::simd::{Loop, exp_of_nonpositive, widest};
 
-use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets, Third};
 
 /// The logistic loss; y is a label -1 or +1, or any real number (the gradient with respect to it is asked for).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Logistic;
 const TURN: f64 = 2.399_357_280_515_467_7;
 /// |phi_uy| is nowhere larger: it is 1.09983932... at m = -[`TURN`], and 0.09983932... at `TURN`.
 const LARGEST_CROSS: f64 = 1.099_84;
+/// The m > 0 where |w'| = w tanh(m/2) is largest: 1 / (6 sqrt 3) = 0.0962..., acosh 2.
+const STEEPEST: f64 = 1.316_957_896_924_816_6;
+/// The m > 0 where w (2 - m tanh(m/2)), which falls from 1/2 at 0, is least.
+const LEAST_CROSS_SLOPE: f64 = 3.435_841_003_739_385;
 /// Reach of a margin up to which bounds by its curvature alone are sharp enough.
 const SHORT: f64 = 0.125;
 
@@ -137,6 +141,23 @@ impl Loss for Logistic {
             curvature: squared(curvature * (1.0 + 1e-12)),
             cross: cross * (1.0 + 1e-12),
         })
+    }
+
+    /// With t = tanh(m/2): phi_uuu = -y³ w t, and the derivative of phi_uy = m w - s in u is y w (2 - m t).
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let (size, reach) = ((y * u).abs(), if y == 0.0 { 0.0 } else { y.abs() * h });
+        let (near, far) = ((size - reach).max(0.0), size + reach);
+        let bend = |m: f64| sigmoid(m).1 * (0.5 * m).tanh();
+        let slope = |m: f64| {
+            let (w, t) = (sigmoid(m).1, (0.5 * m).tanh());
+            if w == 0.0 { 0.0 } else { (w * (2.0 - m * t)).abs() }
+        };
+        let cross = slope(near).max(slope(far)).max(slope(LEAST_CROSS_SLOPE.max(near).min(far)));
+        let [curvature, cross] =
+            [bend(STEEPEST.max(near).min(far)), cross].map(|most| y.abs() * (most * (1.0 + 1e-12)));
+        // Where y² overflows and the rest has vanished, it is 0 as well.
+        let squared = if curvature == 0.0 { 0.0 } else { y * (y * curvature) };
+        Some(Third { curvature: squared, cross })
     }
 
     fn recession(&self, u: f64, y: f64) -> Recession {

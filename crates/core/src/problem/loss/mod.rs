@@ -9,7 +9,7 @@ mod between;
 mod by_value;
 mod named;
 
-pub use between::Between;
+pub use between::{Between, Third};
 #[cfg(feature = "dual")]
 pub use by_value::{ByDualNumbers, LossValue, Number};
 pub use named::{InvalidLoss, LossName, LossVisitor, NamedLoss, Refusal, Regularity, Targets};
@@ -116,6 +116,12 @@ pub trait Loss: Sync {
         None
     }
 
+    /// How fast phi_uu and phi_uy change between u and any v with |v - u| <= `h`, which may be infinite; `None` where nothing is known. By it
+    /// hypergradients are certified. NaN is no answer.
+    fn third(&self, _u: f64, _y: f64, _h: f64) -> Option<Third> {
+        None
+    }
+
     /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
     fn is_of_difference(&self) -> bool {
         false
@@ -213,6 +219,11 @@ pub trait RowLoss: Sync {
         None
     }
 
+    /// How fast phi_uu and phi_uy change between u and any v with ‖v - u‖ <= `h`, which may be infinite; `None` where nothing is known.
+    fn third(&self, _u: &[f64], _y: &[f64], _h: f64) -> Option<Third> {
+        None
+    }
+
     /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
     fn is_of_difference(&self) -> bool {
         false
@@ -305,6 +316,11 @@ impl<L: Loss> RowLoss for L {
     #[inline]
     fn between(&self, u: &[f64], y: &[f64], h: f64) -> Option<Between> {
         Loss::between(self, u[0], y[0], h)
+    }
+
+    #[inline]
+    fn third(&self, u: &[f64], y: &[f64], h: f64) -> Option<Third> {
+        Loss::third(self, u[0], y[0], h)
     }
 
     fn is_of_difference(&self) -> bool {

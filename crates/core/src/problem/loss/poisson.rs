@@ -4,7 +4,7 @@
 //!
 //! Source: McCullagh and Nelder, Generalized Linear Models, 2nd ed., chapter 6 (the logarithmic link).
 
-use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets};
+use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets, Third};
 
 /// The Poisson loss; y >= 0 is a count, or any real number (below 0 it has no minimum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,10 @@ impl Loss for Poisson {
         // Towards v = u - h the secant falls to exp(u) (1 - exp(-h)) / h.
         let share = if h > 0.0 { -(-h).exp_m1() / h } else { 1.0 };
         Some(Between { secant: u.exp() * share, curvature: (u + h).exp(), cross: 1.0 })
+    }
+
+    fn third(&self, u: f64, _y: f64, h: f64) -> Option<Third> {
+        Some(Third { curvature: (u + h).exp(), cross: 0.0 })
     }
 
     fn lower_bound(&self, y: f64) -> f64 {

@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets, Third};
 
 /// The least q-th power, q >= 2 real; q = 2 is [`Squared`](super::Squared).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,7 @@ impl Power {
         self.exponent
     }
 
-    /// |r|^(q - less), less in 0..=2.
+    /// |r|^(q - less), less in 0..=3.
     #[inline]
     fn power(&self, r: f64, less: i32) -> f64 {
         match self.integer {
@@ -92,6 +92,16 @@ impl Loss for Power {
         // At h = 0 the quotient above is no number of use.
         let secant = if h == 0.0 { bend(r) } else { secant };
         Some(Between::of_difference(secant, bend(r + h)))
+    }
+
+    /// |phi_uuu| = (q - 1) (q - 2) |r|^(q-3), largest at the far end, or below q = 3 at the near one, without bound about 0.
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let (q, r) = (self.exponent, (u - y).abs());
+        if q == 2.0 {
+            return Some(Third::NONE);
+        }
+        let end = if q >= 3.0 { r + h } else { (r - h).max(0.0) };
+        Some(Third::of_difference((q - 1.0) * (q - 2.0) * self.power(end, 3)))
     }
 
     fn is_of_difference(&self) -> bool {

@@ -5,7 +5,7 @@
 //! Source: Charbonnier et al., Deterministic edge-preserving regularization in computed imaging, IEEE Transactions on Image
 //! Processing 6, 1997.
 
-use super::{Between, InvalidThreshold, Loss, NamedLoss, Refusal, Targets};
+use super::{Between, InvalidThreshold, Loss, NamedLoss, Refusal, Targets, Third};
 
 /// The pseudo-Huber loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +67,14 @@ impl Loss for PseudoHuber {
         let bend = |r: f64| (r / self.delta).hypot(1.0).powi(-3);
         let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, slope, bend);
         Some(Between::of_difference(secant, curvature))
+    }
+
+    /// |phi_uuu| = 3 |r| / (delta² s⁵) rises up to |r| = delta / 2 and falls from there on.
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let r = (u - y).abs();
+        let steepest = (0.5 * self.delta).max(r - h).min(r + h) / self.delta;
+        let most = 3.0 * steepest * steepest.hypot(1.0).powi(-5) / self.delta;
+        Some(Third::of_difference(most * (1.0 + 1e-12)))
     }
 
     fn is_of_difference(&self) -> bool {

@@ -1,6 +1,6 @@
 //! phi(u, y) = (u - y)²/2.
 
-use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets, Third};
 
 /// Half the squared error: with it, a generalised linear problem is ridge regression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,10 @@ impl Loss for Squared {
 
     fn between(&self, _u: f64, _y: f64, _h: f64) -> Option<Between> {
         Some(Between::of_difference(1.0, 1.0))
+    }
+
+    fn third(&self, _u: f64, _y: f64, _h: f64) -> Option<Third> {
+        Some(Third::NONE)
     }
 
     fn is_of_difference(&self) -> bool {

@@ -4,7 +4,7 @@
 //!
 //! Source: the L2-loss of support vector machines, Fan et al., LIBLINEAR, Journal of Machine Learning Research 9, 2008.
 
-use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets};
+use super::{Between, Loss, NamedLoss, Refusal, Regularity, Targets, Third};
 
 /// The squared hinge loss; y is a label -1 or +1, or any real number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,18 @@ impl Loss for SquaredHinge {
             secant,
             curvature: if reached { 2.0 * y * y } else { 0.0 },
             cross: if reached { bend(margin - reach).max(bend((margin + reach).min(1.0))) } else { 0.0 },
+        })
+    }
+
+    /// phi_uy rises with a slope of 4 y before the margin, and both are constants elsewhere but at it.
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        let (margin, reach) = (y * u, if y == 0.0 { 0.0 } else { y.abs() * h });
+        Some(if margin + reach < 1.0 {
+            Third { curvature: 0.0, cross: 4.0 * y.abs() }
+        } else if margin - reach > 1.0 {
+            Third::NONE
+        } else {
+            Third::KINK
         })
     }
 }

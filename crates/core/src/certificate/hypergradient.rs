@@ -1,0 +1,157 @@
+//! Certificates of gradients of f(z*(x), x), f other than L.
+
+use super::certified::{BETTER, Known, Refine, SAFETY, SHARPENING};
+use super::{AnalyticBound, Basis, Certificate, Parts, Reference, Uncertified, Unproved};
+use crate::ctx::{Cost, Ctx};
+use crate::estimator::Gradient;
+use crate::outer::Outer;
+use crate::problem::{Point, Problem};
+use crate::solve::{Recorder, Solution};
+use crate::solver::Solver;
+use crate::vector::{axpy, distance, norm};
+
+/// grad_x f - L_xz v at a point and an adjoint, and how wrong it can be.
+struct Judged {
+    reference: Reference,
+    known: Known,
+    value: Vec<f64>,
+    /// ‖g - value‖.
+    distance: f64,
+    bound: Result<AnalyticBound, Unproved>,
+}
+
+impl Judged {
+    fn total(&self) -> f64 {
+        self.bound.map_or(f64::INFINITY, |bound| self.distance + bound.total())
+    }
+}
+
+struct Judge<'a, P: ?Sized, F: ?Sized> {
+    problem: &'a P,
+    outer: &'a F,
+    x: &'a [f64],
+    gradient: &'a [f64],
+}
+
+impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
+    fn judge(&self, reference: Reference, known: Known, v: &[f64], ctx: &mut Ctx) -> Judged {
+        let Self { problem, outer, x, gradient } = *self;
+        let at = known.at(x);
+        let mut rhs = vec![0.0; v.len()];
+        outer.grad_z(problem, at, &mut rhs, ctx);
+        let (mut cross, mut value) = (vec![0.0; gradient.len()], vec![0.0; gradient.len()]);
+        let mut changes = |radius: f64, ctx: &mut Ctx| outer.changes_within(problem, at, radius, ctx);
+        let mut bound = problem.adjoint_bound(at, v, &rhs, &mut cross, &mut changes, ctx);
+        if bound.is_err() {
+            cross.fill(0.0);
+            problem.cross(at, v, 1.0, &mut cross, ctx);
+        }
+        outer.grad_x(problem, at, 1.0, &mut value, ctx);
+        let rounding = f64::EPSILON * (norm(&value) + norm(&cross));
+        axpy(-1.0, &cross, &mut value);
+        if let Ok(bound) = &mut bound {
+            bound.rounding += rounding;
+        }
+        Judged { reference, distance: distance(gradient, &value), known, value, bound }
+    }
+}
+
+/// The least bound through z_T and its adjoint, and through a Newton step and its own.
+pub(super) fn certify<P, S, R, F, N>(
+    gradient: &Gradient,
+    solution: &Solution<'_, P, S, R>,
+    outer: &F,
+    newton: &N,
+    budget: u64,
+    ctx: &mut Ctx,
+) -> Result<Certificate, Uncertified>
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+    R: Recorder<P, S>,
+    F: Outer<P> + ?Sized,
+    N: Refine<P>,
+{
+    let (problem, at) = (solution.problem(), solution.point());
+    let Some(v) = &gradient.adjoint else { return Err(Uncertified::NoAdjoint) };
+    let (mark, before) = (ctx.mark(), ctx.passes());
+    let judge = Judge { problem, outer, x: at.x, gradient: &gradient.value };
+    let mut judged = vec![judge.judge(Reference::Iterate, Known::of(at, problem, ctx), v, ctx)];
+    let is_loose = judged[0].bound.is_ok_and(|bound| bound.is_loose);
+    if is_loose && budget.saturating_sub(ctx.passes() - before) >= SHARPENING {
+        problem.sharpen_bounds(at.x, ctx);
+        judged.push(judge.judge(Reference::Iterate, Known::of(judged[0].known.at(at.x), problem, ctx), v, ctx));
+    }
+    if let Some((known, v)) = refined(solution, &judged[0].known, outer, newton, ctx) {
+        judged.push(judge.judge(Reference::Newton, known, &v, ctx));
+    }
+    let best = judged.iter().filter(|one| one.total().is_finite()).min_by(|a, b| a.total().total_cmp(&b.total()));
+    let mut found = match best.and_then(|best| Some((best, best.bound.ok()?))) {
+        Some((best, bound)) => Certificate {
+            bound: best.total(),
+            basis: Basis::Proved,
+            reference: best.reference,
+            localised: bound.localised,
+            parts: Parts { reference: best.distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
+            theorem: Some(bound.theorem),
+            cost: Cost::default(),
+        },
+        None => estimate(&judged)?,
+    };
+    if let Some(linear) = gradient.linear {
+        let mut rhs = ctx.take(at.z.len());
+        outer.grad_z(problem, at, &mut rhs, ctx);
+        found.parts.linear = problem.linear_bound(at, linear.residual * norm(&rhs), ctx).unwrap_or(0.0);
+        ctx.give(rhs);
+    }
+    Ok(Certificate { cost: ctx.since(mark), ..found })
+}
+
+/// A Newton step from z_T or, where that is nearer, from the mixture of the trail; with the adjoint there.
+fn refined<P, S, R, F, N>(
+    solution: &Solution<'_, P, S, R>,
+    first: &Known,
+    outer: &F,
+    newton: &N,
+    ctx: &mut Ctx,
+) -> Option<(Known, Vec<f64>)>
+where
+    P: Problem + ?Sized,
+    S: Solver<P>,
+    R: Recorder<P, S>,
+    F: Outer<P> + ?Sized,
+    N: Refine<P>,
+{
+    if !newton.is_there() {
+        return None;
+    }
+    let (problem, x) = (solution.problem(), solution.x());
+    let evaluate = |z: &[f64], ctx: &mut Ctx| Known::of(Point::new(z, x), problem, ctx);
+    let mixed = solution.trail().mixture().map(|z| evaluate(&z, ctx));
+    let nearer = mixed.filter(|mixed| norm(&mixed.grad_z) < norm(&first.grad_z));
+    let z = newton.refine(problem, nearer.as_ref().unwrap_or(first).at(x), ctx)?;
+    let known = evaluate(&z, ctx);
+    let mut rhs = vec![0.0; z.len()];
+    outer.grad_z(problem, known.at(x), &mut rhs, ctx);
+    let v = newton.solve(problem, known.at(x), &rhs, ctx)?;
+    Some((known, v))
+}
+
+/// Where nothing is proved: the distance to what a Newton step gives, and what is left there in proportion.
+fn estimate(judged: &[Judged]) -> Result<Certificate, Uncertified> {
+    let why = judged.iter().find_map(|one| one.bound.err()).unwrap_or(Unproved::Unknown);
+    let (first, last) = (&judged[0], &judged[judged.len() - 1]);
+    let share = norm(&last.known.grad_z) / norm(&first.known.grad_z);
+    // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
+    if last.reference != Reference::Newton || why == Unproved::Overflow || share.is_nan() || share > BETTER {
+        return Err(why.into());
+    }
+    let left = distance(&first.value, &last.value) * share / (1.0 - share);
+    let parts = Parts { reference: SAFETY * last.distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
+    let bound = parts.reference + parts.iterate;
+    if !bound.is_finite() {
+        return Err(why.into());
+    }
+    let (basis, reference) = (Basis::Estimated, last.reference);
+    Ok(Certificate { bound, basis, reference, localised: false, parts, theorem: None, cost: Cost::default() })
+}

@@ -1,0 +1,555 @@
+//! A proved bound on the error of a hypergradient of a generalised linear problem, from one product with its Hessian.
+//!
+//! Of f(z*(x), x) the gradient is grad_x f - L_xz v with L_zz v = grad_z f, all at z*. With H = L_zz, K = L_xz and c = grad_z f at z, stars for them at z*,
+//! and any v with H v = c + r:
+//!
+//! ```text
+//! K v - K* v* = (K - K*) v + K* H*^-1 ((H* - H) v + r + c - c*)
+//! ```
+//!
+//! H* - H = D^T diag(delta) D and the penalty's, where delta_i, the change of w phi_uu from u_i to u*_i, is at most T_i |d_i| with T_i what
+//! [`Third`](crate::problem::loss::Third) knows within h_i, the largest that |d_i| can be; d = D (z - z*), S, h and E are those of the bound on g1. Of numbers (T_i |p_i| |d_i|)², p = D v, the sum is largest under |d_i| <= h_i
+//! and sum S_i d_i² <= E²/4 where the rows that give most for their S_i have all they can: a fractional knapsack.
+//!
+//! For q = diag(delta) p, and y = H*^-1 D^T q: a² = sum S*_i (D y)_i² and b = ‖Q*^(1/2) y‖ satisfy a² + b² = q^T D y <= g a with g = ‖S*^(-1/2) q‖, so
+//! that a <= g and b <= g/2. With C² <= kappa² S* + beta row by row and N >= ‖D mu^(-1/2)‖², ‖C D y‖² <= kappa² a² + beta N b² is at most
+//!
+//! ```text
+//! kappa² g²   where beta N <= 2 kappa²,        (beta N)² g² / (4 (beta N - kappa²))   elsewhere
+//! ```
+//!
+//! What remains on the right of H*^-1 is a vector w, and ‖C D H*^-1 w‖ is bounded as g1's error is, with ‖mu^(-1/2) w‖ in the place of E.
+//!
+//! Source: the implicit function theorem; the bounds are this project's.
+
+use super::bound::{Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square};
+use super::{Glm, Penalty, RowLoss, Wrt};
+use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
+use crate::ctx::Ctx;
+use crate::design::{Block, Pass, gamma};
+use crate::problem::{Objective, Point, Problem};
+use crate::rowwise;
+use crate::vector::norm;
+
+/// What a row, or a coordinate, adds to a sum of squares: `per_square` for each unit of the square it moved by, no more than `cap`. Of those units
+/// there are `reach` at the most, and each costs `cost`.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    per_square: f64,
+    cap: f64,
+    cost: f64,
+    reach: f64,
+}
+
+/// The largest sum that can be had for `budget`; infinite where that is not known.
+fn most_of(offers: impl Iterator<Item = Offer>, budget: f64) -> f64 {
+    let (mut sum, mut paid) = (0.0, Vec::new());
+    for Offer { per_square, cap, cost, reach } in offers {
+        if cap == 0.0 || per_square == 0.0 || reach == 0.0 {
+            continue;
+        }
+        let all = (per_square * reach).max(f64::MIN_POSITIVE);
+        let gain = if all < cap { all } else { cap };
+        let price = cost * (gain / per_square);
+        if price > 0.0 { paid.push((gain, price)) } else { sum += gain }
+    }
+    paid.sort_by(|a, b| (b.0 / b.1).total_cmp(&(a.0 / a.1)));
+    let mut left = budget;
+    for (gain, price) in paid {
+        if price >= left {
+            sum += gain * (left / price);
+            break;
+        }
+        (sum, left) = (sum + gain, left - price);
+    }
+    if sum.is_nan() { f64::INFINITY } else { sum }
+}
+
+/// What is known of a row between z and z*; p are the predictions of v.
+#[derive(Clone, Copy, Debug)]
+struct Bent {
+    /// C² - kappa² S <= c2 - kappa² s for every kappa, where that is positive; at z*.
+    c2: f64,
+    s: f64,
+    /// At least every w phi_uu.
+    most: f64,
+    /// At most w phi_uu at z*.
+    least: f64,
+    /// At most the secant S between z and z*.
+    secant: f64,
+    /// h².
+    reach: f64,
+    /// (w T ‖p‖)², and the largest that the change of w phi_uu p can be, squared.
+    curvature: [f64; 2],
+    /// The same of the row of L_xz v.
+    cross: [f64; 2],
+    /// ‖w phi_uu p‖, and what rounding can have done to it.
+    size: f64,
+    error: f64,
+    /// What the rounding of u can add to the change of w phi_uu p.
+    moved: f64,
+    /// What rounding can have done to the row of L_xz v.
+    own: f64,
+    localised: bool,
+}
+
+impl Bent {
+    const LEN: usize = 15;
+
+    fn write(self, out: &mut [f64]) {
+        let [bend, bend_cap] = self.curvature;
+        let [cross, cross_cap] = self.cross;
+        let localised = f64::from(u8::from(self.localised));
+        out.copy_from_slice(&[
+            self.c2,
+            self.s,
+            self.most,
+            self.least,
+            self.secant,
+            self.reach,
+            bend,
+            bend_cap,
+            cross,
+            cross_cap,
+            self.size,
+            self.error,
+            self.moved,
+            self.own,
+            localised,
+        ]);
+    }
+
+    fn read(from: &[f64]) -> Self {
+        Self {
+            c2: from[0],
+            s: from[1],
+            most: from[2],
+            least: from[3],
+            secant: from[4],
+            reach: from[5],
+            curvature: [from[6], from[7]],
+            cross: [from[8], from[9]],
+            size: from[10],
+            error: from[11],
+            moved: from[12],
+            own: from[13],
+            localised: from[14] == 1.0,
+        }
+    }
+
+    /// What it offers to a sum of these squares, as many times.
+    fn offer(self, [per_square, cap]: [f64; 2], times: f64) -> Offer {
+        let scaled = |number: f64| if number == 0.0 { 0.0 } else { number * times };
+        Offer { per_square: scaled(per_square), cap: scaled(cap), cost: self.secant, reach: self.reach }
+    }
+}
+
+/// The rows, all of them.
+struct Rows(Vec<f64>);
+
+impl Rows {
+    fn each(&self) -> impl Iterator<Item = Bent> {
+        self.0.chunks_exact(Bent::LEN).map(Bent::read)
+    }
+
+    fn norm(&self, of: impl Fn(Bent) -> f64) -> f64 {
+        norm_of(self.each().map(of))
+    }
+
+    fn largest(&self, of: impl Fn(Bent) -> f64) -> f64 {
+        self.each().map(of).fold(0.0, f64::max)
+    }
+}
+
+/// z and its adjoint, and what is known there.
+struct Known<'a> {
+    at: Point<'a>,
+    v: &'a [f64],
+    metric: Metric,
+    /// E, at least, and the bound on ‖z - z*‖ that follows.
+    energy: f64,
+    radius: f64,
+    /// N.
+    spread: f64,
+    rows: Rows,
+    errors: Vec<f64>,
+    /// ‖diag(delta) p‖ at the most.
+    q: f64,
+}
+
+/// How K* H*^-1 answers, and what K does by itself.
+struct Answer {
+    /// Of a right-hand side w with ‖mu^(-1/2) w‖ = 1.
+    plain: f64,
+    /// Of one D^T q with ‖S*^(-1/2) q‖ = 1.
+    along: f64,
+    /// ‖(K - K*) v‖ at the most.
+    direct: f64,
+    /// What rounding can have done to K v.
+    own: f64,
+    /// Whether a smaller norm of D would make it smaller.
+    uses_norm: bool,
+}
+
+impl<L: RowLoss, R: Penalty> Glm<L, R> {
+    pub(super) fn error_of_adjoint(
+        &self,
+        at: Point<'_>,
+        [v, rhs]: [&[f64]; 2],
+        cross: &mut [f64],
+        outer: OuterChanges<'_>,
+        ctx: &mut Ctx,
+    ) -> Result<AnalyticBound, Unproved> {
+        self.check_convexity(at.x)?;
+        let bound = if at.grad_z.is_empty() || at.memo.is_empty() {
+            let (mut grad_z, mut memo) = (ctx.take(self.latent_len()), ctx.take(self.memo_len()));
+            self.grad_z(at.z, at.x, &mut grad_z, &mut memo, ctx);
+            let found = self.error_at(Point { grad_z: &grad_z, memo: &memo, ..at }, [v, rhs], cross, outer, ctx);
+            ctx.give(memo);
+            ctx.give(grad_z);
+            found?
+        } else {
+            self.error_at(at, [v, rhs], cross, outer, ctx)?
+        };
+        if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
+    }
+
+    fn error_at(
+        &self,
+        at: Point<'_>,
+        [v, rhs]: [&[f64]; 2],
+        cross: &mut [f64],
+        outer: OuterChanges<'_>,
+        ctx: &mut Ctx,
+    ) -> Result<AnalyticBound, Unproved> {
+        let constants = self.constants(at.x, ctx);
+        let (n, m, width) = (self.design.rows(), self.latent_len(), self.loss.width());
+        let metric = self.metric(at, ctx);
+        let sharp = constants.norm.get().copied();
+        let spread = metric.factor * sharp.unwrap_or(constants.frobenius);
+        let mut errors = vec![0.0; RowError::LEN * n];
+        let energy = self.energy(&metric, &constants, spread, at, Effort::Norms, &mut errors, ctx)?;
+        let radius = energy / metric.least.sqrt();
+        let Some(changes) = outer(radius, ctx) else { return Err(Unproved::Outer) };
+
+        let (mut p, mut image) = (ctx.take(n * width), ctx.take(m));
+        self.product(at, v, &mut p, &mut image, ctx);
+        self.cross_of(at, v, &p, cross, ctx);
+        let (row, squares) = (self.row(at.x), self.row_squares(&constants));
+        let of_dots = gamma(constants.roundings.0 + 2) * self.in_metric(at, |j, root| v[j] * root);
+        let mut rows = vec![0.0; Bent::LEN * n];
+        rowwise::for_each(Bent::LEN, &mut rows, |i, out| {
+            let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
+            let (q, moved) = (metric.factor * squares[i], errors[i * RowError::LEN + RowError::MOVED]);
+            let size = norm(row.of(&p, i));
+            match self.bent(&metric, of_row, (q, moved), energy, [size, of_dots * q.sqrt()]) {
+                Some(bent) => bent.write(out),
+                None => out.fill(f64::NAN),
+            }
+        });
+        let residual = self.in_metric(at, |j, root| (image[j] - rhs[j]) / root);
+        let size = self.in_metric(at, |j, root| (image[j].abs() + rhs[j].abs()) / root);
+        ctx.give(image);
+        ctx.give(p);
+        if let Some(row) = rows.chunks_exact(Bent::LEN).position(|row| row[0].is_nan()) {
+            return Err(Unproved::Loss { row });
+        }
+
+        let rows = Rows(rows);
+        // Of (z - z*)^T grad_z L at most a quarter of E² is the rows'.
+        let budget = square(0.5 * energy);
+        let q = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0)), budget).sqrt();
+        let scaled = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0 / row.least)), budget).sqrt();
+        let known = Known { at, v, metric, energy, radius, spread, rows, errors, q };
+        let answer = self.answer(&known, ctx);
+
+        let of_rows = known.rows.norm(|row| row.error);
+        let rounded = spread.sqrt()
+            * (of_rows + gamma(constants.roundings.1 + 2) * (known.rows.norm(|row| row.size) + of_rows))
+            + 8.0 * f64::EPSILON * (size + self.penalty.curvature().1 * self.in_metric(at, |j, root| v[j] * root))
+            + gamma(m + 8) * residual
+            + spread.sqrt() * known.rows.norm(|row| row.moved);
+        let by = |factor: f64, number: f64| if number == 0.0 { 0.0 } else { factor * number };
+        let (across, along) = (by(answer.plain, spread.sqrt() * q), by(answer.along, scaled));
+        let right = self.change_of_penalty(&known) + residual + changes.grad_z / known.metric.least.sqrt();
+        let total = answer.direct + across.min(along) + by(answer.plain, right) + changes.grad_x;
+        let share = if energy > 0.0 { (known.metric.gradient / energy).min(1.0) } else { 1.0 };
+        Ok(AnalyticBound {
+            iterate: total * share,
+            rounding: total * (1.0 - share) + by(answer.plain, rounded) + answer.own,
+            localised: known.rows.each().all(|row| row.localised),
+            theorem: Theorem::Adjoint,
+            is_loose: sharp.is_none() && !self.constants_depend_on_x() && (answer.uses_norm || across < along),
+        })
+    }
+
+    /// `p = D v`, and `image = L_zz v`, by one pass.
+    fn product(&self, at: Point<'_>, v: &[f64], p: &mut [f64], image: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        let (row, width) = (self.row(at.x), self.loss.width());
+        let link = |block: Block<'_>| {
+            block.row_output.copy_from_slice(block.dots[0]);
+            let rows = [at.memo, row.targets].map(|vector| row.of_rows(vector, block.first, block.rows));
+            let weights = row.weights_of(block.first, block.rows);
+            row.loss.grad_tangents_of_rows([rows[0], rows[1], block.dots[0]], weights, block.weights, (0.0, &mut []));
+        };
+        self.matrix(at.x).pass(Pass { width, inputs: &[v], row_output: p, out: image, ..Pass::default() }, &link, ctx);
+        self.regularisation(at.x).add_second(at.z, v, image);
+    }
+
+    /// `out = L_xz v`: without a pass by `p = D v`, unless x are the entries of D.
+    fn cross_of(&self, at: Point<'_>, v: &[f64], p: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        let row = self.row(at.x);
+        out.fill(0.0);
+        match self.wrt {
+            Wrt::Targets => rowwise::for_each(self.loss.width(), out, |i, out| {
+                row.loss.grad_y_tangent(row.of(at.memo, i), row.y(i), row.of(p, i), row.weight(i), out);
+            }),
+            Wrt::Weights => rowwise::for_each(1, out, |i, out| {
+                out[0] = row.loss.value_tangent(row.of(at.memo, i), row.y(i), row.of(p, i));
+            }),
+            Wrt::Regularisation | Wrt::Design => self.cross(at, v, 1.0, out, ctx),
+        }
+    }
+
+    /// The norm of a vector of R^m whose entries follow from j and mu_j^(1/2).
+    fn in_metric(&self, at: Point<'_>, of: impl Fn(usize, f64) -> f64) -> f64 {
+        let (mut numbers, convexity) = (vec![0.0; self.latent_len()], self.penalty.curvature().0);
+        self.regularisation(at.x)
+            .each(self.latent_len(), |lambda, _, j| numbers[j] = of(j, (lambda * convexity).sqrt()));
+        norm(&numbers)
+    }
+
+    /// A row between z and z*; `size` is ‖p‖, with what rounding can have done to it. `None` where the loss does not say.
+    fn bent(
+        &self,
+        metric: &Metric,
+        (u, y, weight): (&[f64], &[f64], f64),
+        (q, moved): (f64, f64),
+        energy: f64,
+        [size, of_size]: [f64; 2],
+    ) -> Option<Bent> {
+        let (h, here) = self.localise((u, y, weight), moved, q, energy);
+        let far = h + moved;
+        let third = self.loss.third(u, y, far)?;
+        // What is not known is taken for the worst.
+        let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
+        let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { worst(a * b) };
+        let (bend, cross_bend) = (worst(third.curvature), worst(third.cross));
+        let (curvature, now) = (worst(here.curvature), self.between(u, y, 0.0).secant);
+        let change = times(bend, far).min(curvature);
+        let least = if u.len() == 1 { (now - change).max(0.0) } else { 0.0 };
+        let steepest = if self.wrt == Wrt::Weights { self.steepest(u, y, far, curvature) } else { 0.0 };
+        let (c2, s, cross, own) = match self.wrt {
+            Wrt::Weights => {
+                let own =
+                    times(times(curvature, moved) + metric.evaluation * steepest, size) + times(steepest, of_size);
+                (square(steepest), weight * least, [square(times(curvature, size)), f64::INFINITY], own)
+            }
+            Wrt::Targets => {
+                let most = worst(here.cross);
+                let own = times(weight * most, of_size + metric.evaluation * size)
+                    // Where there is a kink, all that it can change is in the change.
+                    + if cross_bend.is_finite() { times(times(weight, cross_bend), moved * size) } else { 0.0 };
+                let (c2, s) = if self.loss.is_of_difference() {
+                    (square(weight * curvature), weight * curvature)
+                } else {
+                    (square(weight * most), weight * least)
+                };
+                let change = [times(weight * cross_bend, size), times(weight * 2.0 * most, size)];
+                (c2, s, change.map(square), own)
+            }
+            Wrt::Regularisation | Wrt::Design => (0.0, 0.0, [0.0; 2], 0.0),
+        };
+        let (most, e) = (times(weight, curvature), std::f64::consts::E);
+        Some(Bent {
+            c2: worst(c2),
+            s,
+            most,
+            least: weight * least,
+            secant: weight * here.secant.max(0.0),
+            reach: square(h),
+            curvature: [times(weight * bend, size), times(weight * curvature, size)].map(square),
+            cross,
+            size: times(most, size),
+            error: times(most, of_size + metric.evaluation * size),
+            moved: times(times(weight, change.min(times(bend, moved))), size),
+            own: worst(own),
+            localised: here.secant * e >= here.curvature || here.secant * e >= now,
+        })
+    }
+
+    /// ‖mu^(-1/2) lambda (r''(z*) - r''(z)) v‖ at the most.
+    fn change_of_penalty(&self, known: &Known<'_>) -> f64 {
+        let ((low, high), third) = (self.penalty.curvature(), self.penalty.third());
+        if low == high {
+            return 0.0;
+        }
+        let (budget, mut offers) = (square(known.energy), Vec::with_capacity(known.v.len()));
+        self.regularisation(known.at.x).each(known.v.len(), |lambda, _, j| {
+            let (mu, size) = (lambda * low, known.v[j].abs());
+            let squared = |change: f64| if size == 0.0 { 0.0 } else { square(lambda * change * size) / mu };
+            offers.push(Offer { per_square: squared(third), cap: squared(high - low), cost: mu, reach: budget / mu });
+        });
+        most_of(offers.into_iter(), budget).sqrt()
+    }
+
+    fn answer(&self, known: &Known<'_>, ctx: &mut Ctx) -> Answer {
+        match self.wrt {
+            Wrt::Targets | Wrt::Weights => self.answer_by_rows(known),
+            Wrt::Regularisation => self.answer_by_penalty(known),
+            Wrt::Design => self.answer_by_design(known, ctx),
+        }
+    }
+
+    fn answer_by_rows(&self, known: &Known<'_>) -> Answer {
+        let (rows, spread) = (&known.rows, known.spread);
+        let (split, largest) = (best_split(Bent::LEN, &rows.0, spread), Split::of_largest(Bent::LEN, &rows.0));
+        Answer {
+            plain: split.value(spread).sqrt(),
+            along: split.value_along(spread).min(largest.value_along(spread)).sqrt(),
+            direct: most_of(rows.each().map(|row| row.offer(row.cross, 1.0)), square(0.5 * known.energy)).sqrt(),
+            own: rows.norm(|row| row.own),
+            uses_norm: split.beta > 0.0,
+        }
+    }
+
+    fn answer_by_penalty(&self, known: &Known<'_>) -> Answer {
+        let Known { at, v, metric, energy, .. } = *known;
+        let ((low, high), regularisation) = (self.penalty.curvature(), self.regularisation(at.x));
+        let [mut slopes, mut adjoints] = [(); 2].map(|()| vec![0.0; regularisation.lambdas.len()]);
+        let mut all = Vec::with_capacity(v.len());
+        regularisation.each(v.len(), |lambda, group, j| {
+            let slope = self.penalty.first(at.z[j]).abs();
+            slopes[group] += lambda * square(slope);
+            adjoints[group] += lambda * square(v[j].abs());
+            all.push(lambda * slope);
+        });
+        let most = |groups: &[f64]| groups.iter().fold(0.0_f64, |most, group| most.max(*group)).sqrt();
+        let plain = most(&slopes) / low.sqrt() + (high / low) * energy;
+        Answer {
+            plain,
+            along: 0.5 * plain,
+            direct: high / low.sqrt() * most(&adjoints) * energy,
+            own: (metric.evaluation + gamma(v.len() + 8)) * norm(&all) * norm(v),
+            uses_norm: false,
+        }
+    }
+
+    fn answer_by_design(&self, known: &Known<'_>, ctx: &mut Ctx) -> Answer {
+        let Known { at, v, metric, energy, radius, rows, errors, q, .. } = known;
+        let width = self.loss.width();
+        let of_columns = |vector: &[f64]| -> Vec<f64> {
+            vector.chunks_exact(width).map(|part| part.iter().map(|number| square(number.abs())).sum()).collect()
+        };
+        let first: Vec<RowError> = errors.chunks_exact(RowError::LEN).map(RowError::read).collect();
+        let of_first: Vec<f64> = first.iter().map(|row| square(row.size)).collect();
+        let of_second: Vec<f64> = rows.each().map(|row| square(row.size)).collect();
+        let sums = |columns: &[f64], rows: &[f64], ctx: &mut Ctx| {
+            let (across, down) = self.matrix(at.x).largest_sums(columns, rows, ctx);
+            (across.sqrt(), down.sqrt())
+        };
+        let (z, a) = sums(&of_columns(at.z), &of_first, ctx);
+        let (v, second) = sums(&of_columns(v), &of_second, ctx);
+        // ‖a - a*‖ is at most (max S)^(1/2) E / 2, a = w phi_u.
+        let most = rows.largest(|row| row.most).sqrt();
+        let change = 0.5 * most * energy;
+        let (a, z_near) = (a + change, z + radius);
+        let rounding = gamma(2 * width + 2) + metric.evaluation;
+        Answer {
+            plain: a / metric.least.sqrt() + 0.5 * most * z_near,
+            along: 0.5 * a / metric.least.sqrt() + most * z_near,
+            direct: change * v + second * radius + q * z_near,
+            own: rows.norm(|row| row.error + rounding * row.size) * z
+                + rows.norm(|row| row.moved) * z_near
+                + norm_of(first.iter().map(|row| row.error + rounding * row.size)) * v,
+            uses_norm: false,
+        }
+    }
+
+    /// How grad_z and grad_x can change within `radius`, and what rounding can have done to them; no better than by ‖D‖_F.
+    pub(super) fn changes(&self, at: Point<'_>, radius: f64, ctx: &mut Ctx) -> Option<Changes> {
+        let (n, width, row) = (self.design.rows(), self.loss.width(), self.row(at.x));
+        if row.weights.iter().any(|weight| weight.is_nan() || *weight < 0.0) {
+            return None;
+        }
+        let (matrix, evaluation) = (self.matrix(at.x), self.evaluation());
+        let mut squares = self.design.row_squares().to_vec();
+        if self.wrt == Wrt::Design {
+            matrix.row_squares(&[], &mut squares, ctx);
+        }
+        let (of_dots, of_sums) = matrix.roundings();
+        let (of_dots, of_sums) = (gamma(of_dots + 2) * norm(at.z), gamma(of_sums + 2));
+        let mut memo = at.memo.to_vec();
+        if memo.is_empty() {
+            memo = vec![0.0; n * width];
+            matrix.apply_wide(width, at.z, &mut memo, ctx);
+        }
+        let at = Point { memo: &memo, ..at };
+        const LEN: usize = 6;
+        let mut rows = vec![0.0; LEN * n];
+        rowwise::for_each(LEN, &mut rows, |i, out| {
+            let (u, y, weight, q) = (row.of(&memo, i), row.y(i), row.weight(i), squares[i].sqrt());
+            let moved = of_dots * q + evaluation * (1.0 + norm(u) + norm(y));
+            let far = q * radius + moved;
+            let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
+            let Some(between) = self.loss.between(u, y, far) else { return out.fill(f64::NAN) };
+            let curvature = times(weight, between.curvature);
+            let (size, steepest) = (times(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
+            let error = times(curvature, moved) + evaluation * size;
+            let (by_x, own) = match self.wrt {
+                Wrt::Targets => (times(weight, between.cross), times(times(weight, between.cross), moved)),
+                Wrt::Weights => {
+                    let terms = (steepest + norm(y)) * (1.0 + norm(u));
+                    (steepest, times(steepest, moved) + evaluation * terms)
+                }
+                Wrt::Regularisation | Wrt::Design => (0.0, 0.0),
+            };
+            out.copy_from_slice(&[curvature, times(curvature, q), size, error, times(by_x, q * radius), own]);
+        });
+        let column = |offset: usize| rows.iter().skip(offset).step_by(LEN).copied();
+        // ‖D^T diag(S) D‖ is at most its trace.
+        let trace: f64 = column(0).zip(&squares).map(|(s, square)| if s == 0.0 { 0.0 } else { s * square }).sum();
+        let [sizes, errors] = [2, 3].map(|offset| norm_of(column(offset)));
+        let frobenius = squares.iter().sum::<f64>().sqrt() * (1.0 + gamma(n + 8));
+        let (regularisation, m) = (self.regularisation(at.x), self.latent_len());
+        let most = regularisation.largest_lambda() * self.penalty.curvature().1;
+        let mut slopes = vec![0.0; m];
+        regularisation.each(m, |lambda, _, j| slopes[j] = lambda * self.penalty.first(at.z[j]));
+        let slopes = norm(&slopes);
+        let grad_z = (trace * (1.0 + gamma(n + 8)) + most) * radius
+            + frobenius * (errors + of_sums * (sizes + errors))
+            + 8.0 * f64::EPSILON * (slopes + frobenius * sizes);
+        let rounding = (evaluation + gamma(m + 8)) * norm_of_gradient(self, at, ctx);
+        let grad_x = match self.wrt {
+            Wrt::Targets | Wrt::Weights => norm_of(column(4)) + norm_of(column(5)) + rounding,
+            // lambda_g |r(z) - r(z')| adds up to at most ‖lambda r'‖ and what it grows by, times the distance.
+            Wrt::Regularisation => (slopes + most * radius) * radius + rounding,
+            Wrt::Design => {
+                let change = norm_of(column(1)) * radius;
+                let (z, a) = (norm(at.z), sizes);
+                change * (z + radius) + (a + errors) * radius + errors * z + rounding
+            }
+        };
+        let known = Changes { grad_z, grad_x };
+        (grad_z + grad_x).is_finite().then_some(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_goes_to_those_who_give_most() {
+        let offer = |per_square, cap, cost, reach| Offer { per_square, cap, cost, reach };
+        let all = || [offer(4.0, 100.0, 1.0, 2.0), offer(3.0, 1.5, 1.0, 5.0), offer(9.0, 100.0, 9.0, 1.0)].into_iter();
+        // 8 for 2, then 1.5 for 1/2, then 1 for each unit.
+        for (budget, most) in [(0.0, 0.0), (1.0, 4.0), (2.25, 8.75), (2.5, 9.5), (4.5, 11.5), (1e9, 18.5)] {
+            assert_eq!(most_of(all(), budget), most, "{budget}");
+        }
+        let free = [offer(2.0, 1.0, 0.0, 3.0), offer(f64::INFINITY, 5.0, 1.0, 1.0), offer(1.0, 7.0, 1.0, 0.0)];
+        assert_eq!(most_of(free.into_iter(), 0.0), 6.0);
+        assert_eq!(most_of([offer(1.0, f64::INFINITY, 0.0, f64::INFINITY)].into_iter(), 1.0), f64::INFINITY);
+    }
+}
