@@ -35,11 +35,35 @@ pub(crate) fn for_each(width: usize, out: &mut [f64], update: impl Fn(usize, &mu
     }
 }
 
-/// `max_i of(i)` over the rows of `from`, `width` numbers each; minus infinity where there is none. The order of rows is of no account.
-pub(crate) fn largest(width: usize, from: &[f64], of: impl Fn(&[f64]) -> f64 + Sync) -> f64 {
-    let chunk = |chunk: &[f64]| chunk.chunks_exact(width).fold(f64::NEG_INFINITY, |most, row| most.max(of(row)));
+/// `update(i, &mut out[i width..])` for blocks of at most `rows` rows from row i on, `width` numbers each.
+pub(crate) fn for_each_block(width: usize, rows: usize, out: &mut [f64], update: impl Fn(usize, &mut [f64]) + Sync) {
+    let chunk = |(k, chunk): (usize, &mut [f64])| {
+        for (b, block) in chunk.chunks_mut(rows * width).enumerate() {
+            update(k * CHUNK + b * rows, block);
+        }
+    };
+    if out.len() > CHUNK * width {
+        out.par_chunks_mut(CHUNK * width).enumerate().for_each(chunk);
+    } else {
+        chunk((0, out));
+    }
+}
+
+/// `max_i of(i)` over the rows of `from`, `width` numbers each, of K numbers at once; minus infinity where there is none. The order of rows is of no
+/// account.
+pub(crate) fn largest_of<const K: usize>(
+    width: usize,
+    from: &[f64],
+    of: impl Fn(&[f64]) -> [f64; K] + Sync,
+) -> [f64; K] {
+    let none = [f64::NEG_INFINITY; K];
+    let larger = |mut most: [f64; K], row: [f64; K]| {
+        most.iter_mut().zip(row).for_each(|(most, row)| *most = most.max(row));
+        most
+    };
+    let chunk = |chunk: &[f64]| chunk.chunks_exact(width).map(&of).fold(none, larger);
     if from.len() > CHUNK * width {
-        from.par_chunks(CHUNK * width).map(chunk).reduce(|| f64::NEG_INFINITY, f64::max)
+        from.par_chunks(CHUNK * width).map(chunk).reduce(|| none, larger)
     } else {
         chunk(from)
     }

@@ -148,11 +148,11 @@ impl Bent {
 struct Rows(Vec<f64>);
 
 impl Rows {
-    fn each(&self) -> impl Iterator<Item = Bent> {
+    fn each(&self) -> impl Iterator<Item = Bent> + Clone {
         self.0.chunks_exact(Bent::LEN).map(Bent::read)
     }
 
-    fn norm(&self, of: impl Fn(Bent) -> f64) -> f64 {
+    fn norm(&self, of: impl Fn(Bent) -> f64 + Clone) -> f64 {
         norm_of(self.each().map(of))
     }
 

@@ -51,8 +51,9 @@ use crate::vector::norm;
 const LOCALISATIONS: usize = 6;
 /// Gain of a localisation below which a row is left as it is.
 const WORTHWHILE: f64 = 0.9;
-/// Rounds of a search for kappa², two values each.
-const KAPPA_ROUNDS: usize = 12;
+/// Rounds of a search for kappa², and values a round.
+const KAPPA_ROUNDS: usize = 2;
+const GRID: usize = 16;
 /// Share of the bound at the best kappa² of all rows above which no other is looked for.
 const LITTLE_TO_GAIN: f64 = 0.95;
 /// Roundings in an evaluation of a loss of one prediction, generously; each prediction more adds two.
@@ -134,6 +135,21 @@ pub(super) struct Metric {
     pub(super) penalty: f64,
     /// Relative error of an evaluation of the loss.
     pub(super) evaluation: f64,
+}
+
+/// Rows that are known at a time.
+const BLOCK: usize = 256;
+
+/// How far they can be from where they are at z*, and secants, curvatures and crosses within that.
+struct RowBlock {
+    h: [f64; BLOCK],
+    between: [[f64; BLOCK]; 3],
+}
+
+impl Default for RowBlock {
+    fn default() -> Self {
+        Self { h: [0.0; BLOCK], between: [[0.0; BLOCK]; 3] }
+    }
 }
 
 /// Which point a bound is asked for, and between which.
@@ -282,13 +298,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let bounded = match self.wrt {
             Wrt::Regularisation => self.bound_by_penalty(&metric, at, energy, is_linear, ctx),
             _ => {
-                let (mut known, row) = (ctx.take(Known::LEN * n), self.row(at.x));
+                let mut known = ctx.take(Known::LEN * n);
                 let far = if is_linear { 0.0 } else { energy };
-                rowwise::for_each(Known::LEN, &mut known, |i, out| {
-                    let error = RowError::read(&errors[i * RowError::LEN..]);
-                    let q = metric.factor * squares[i];
-                    let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
-                    self.known(&metric, of_row, error, q, far).write(out);
+                rowwise::for_each_block(Known::LEN, BLOCK, &mut known, |first, out| {
+                    self.known_of_rows(&metric, at, (squares, &errors), first, far, out);
                 });
                 let bounded = if self.wrt == Wrt::Design {
                     self.bound_by_design(&metric, &known, &errors, at, energy, is_linear, ctx)
@@ -338,13 +351,16 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     /// What a row's prediction, known but for `moved`, leaves open.
     fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
-        let (size, moved) = (self.slope(u, y), moved + metric.evaluation * (1.0 + norm(u) + norm(y)));
+        let moved = moved + metric.evaluation * (1.0 + norm(u) + norm(y));
         let moved = if moved.is_nan() { f64::INFINITY } else { moved };
-        let curvature = self.loss.between(u, y, moved).map_or(f64::NAN, |between| between.curvature);
+        Self::error_of_row(metric, (self.slope(u, y), weight), moved, self.between(u, y, moved).curvature)
+    }
+
+    fn error_of_row(metric: &Metric, (slope, weight): (f64, f64), moved: f64, curvature: f64) -> RowError {
         if weight == 0.0 && !curvature.is_nan() {
             return RowError { size: 0.0, error: 0.0, moved };
         }
-        RowError { size: weight * size, error: weight * (curvature * moved + metric.evaluation * size), moved }
+        RowError { size: weight * slope, error: weight * (curvature * moved + metric.evaluation * slope), moved }
     }
 
     /// `errors` of all rows, and what they and the sums of the gradient come to, ‖mu^(-1/2) Delta G‖, by norms.
@@ -359,9 +375,24 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     ) -> f64 {
         let row = self.row(at.x);
         let prediction = gamma(constants.roundings.0 + 2) * metric.latent;
-        rowwise::for_each(RowError::LEN, errors, |i, out| {
-            let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
-            self.row_error(metric, of_row, prediction * (metric.factor * squares[i]).sqrt()).write(out);
+        let width = self.loss.width();
+        rowwise::for_each_block(RowError::LEN, BLOCK, errors, |first, out| {
+            let rows = out.len() / RowError::LEN;
+            let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
+            let (mut slopes, mut block) = ([0.0; BLOCK], RowBlock::default());
+            let moved = &mut block.h[..rows];
+            for (k, moved) in moved.iter_mut().enumerate() {
+                let part = k * width..(k + 1) * width;
+                let sizes = 1.0 + norm(&u[part.clone()]) + norm(&y[part]);
+                *moved = prediction * (metric.factor * squares[first + k]).sqrt() + metric.evaluation * sizes;
+                *moved = if moved.is_nan() { f64::INFINITY } else { *moved };
+            }
+            self.slopes(u, y, &mut slopes[..rows]);
+            self.loss.between_of_rows(u, y, &block.h[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
+            for (k, out) in out.chunks_exact_mut(RowError::LEN).enumerate() {
+                let of_row = (slopes[k], row.weight(first + k));
+                Self::error_of_row(metric, of_row, block.h[k], block.between[1][k]).write(out);
+            }
         });
         let sum = |offset: usize| norm_of(errors.iter().skip(offset).step_by(RowError::LEN).copied());
         let (sizes, of_rows) = (sum(0), sum(1));
@@ -422,41 +453,99 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
     }
 
-    /// A row between z and z*, where E is `energy`.
+    /// ‖phi_u‖ of consecutive rows.
+    fn slopes(&self, u: &[f64], y: &[f64], out: &mut [f64]) {
+        let width = self.loss.width();
+        if width == 1 {
+            self.loss.grad_u_of_rows(u, y, &[], out);
+            out.iter_mut().for_each(|slope| *slope = slope.abs());
+        } else {
+            let rows = u.chunks_exact(width).zip(y.chunks_exact(width));
+            out.iter_mut().zip(rows).for_each(|(out, (u, y))| *out = self.slope(u, y));
+        }
+    }
+
+    /// Rows between z and z*, from row `first` on, where E is `energy`.
+    fn known_of_rows(
+        &self,
+        metric: &Metric,
+        at: Point<'_>,
+        (squares, errors): (&[f64], &[f64]),
+        first: usize,
+        energy: f64,
+        out: &mut [f64],
+    ) {
+        let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len() / Known::LEN);
+        let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
+        let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
+        let q = |k: usize| metric.factor * squares[first + k];
+        let (mut block, mut far) = (RowBlock::default(), [0.0; BLOCK]);
+        for k in 0..rows {
+            block.h[k] = if energy == 0.0 { 0.0 } else { q(k).sqrt() * energy };
+        }
+        for round in 0..=LOCALISATIONS {
+            (0..rows).for_each(|k| far[k] = block.h[k] + moved(k));
+            self.loss.between_of_rows(u, y, &far[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
+            let mut is_nearer = false;
+            for k in 0..rows {
+                let nearer = energy * (q(k) / (1.0 + row.weight(first + k) * block.between[0][k] * q(k))).sqrt();
+                let gains = round < LOCALISATIONS && nearer < WORTHWHILE * block.h[k];
+                block.h[k] = if gains { nearer } else { block.h[k] };
+                is_nearer |= gains;
+            }
+            if !is_nearer {
+                break;
+            }
+        }
+        // A row is localised where its curvature is known to a factor of e, or its secant is to that of the curvature at u.
+        let e = std::f64::consts::E;
+        let is_known = |k: usize| block.between[0][k] * e >= block.between[1][k];
+        let mut here = [[f64::INFINITY; BLOCK]; 3];
+        if !(0..rows).all(is_known) {
+            (0..rows).for_each(|k| far[k] = moved(k));
+            self.loss.between_of_rows(u, y, &far[..rows], here.each_mut().map(|out| &mut out[..rows]));
+        }
+        for (k, out) in out.chunks_exact_mut(Known::LEN).enumerate() {
+            let part = k * width..(k + 1) * width;
+            let of_row = (&u[part.clone()], &y[part], row.weight(first + k));
+            let [secant, curvature, cross] = [0, 1, 2].map(|of| block.between[of][k]);
+            let known = self.known(metric, of_row, moved(k), block.h[k], Between { secant, curvature, cross });
+            let localised = known.localised || is_known(k) || secant * e >= here[0][k];
+            Known { localised, ..known }.write(out);
+        }
+    }
+
+    /// A row whose prediction is within `h` and `moved` of that at z*, but for whether it is localised: one of no weight always is.
     fn known(
         &self,
         metric: &Metric,
         (u, y, weight): (&[f64], &[f64], f64),
-        error: RowError,
-        q: f64,
-        energy: f64,
+        moved: f64,
+        h: f64,
+        here: Between,
     ) -> Known {
-        let (h, here) = self.localise((u, y, weight), error.moved, q, energy);
         if weight == 0.0 && self.wrt != Wrt::Weights {
             return Known { c2: 0.0, s: 0.0, most: 0.0, value: 0.0, localised: true };
         }
         let most = weight * here.curvature;
         let (c2, s, value) = match self.wrt {
-            Wrt::Targets if self.loss.is_of_difference() => (square(most), most, most * error.moved),
-            Wrt::Targets => (square(weight * here.cross), weight * here.secant, weight * here.cross * error.moved),
+            Wrt::Targets if self.loss.is_of_difference() => (square(most), most, most * moved),
+            Wrt::Targets => (square(weight * here.cross), weight * here.secant, weight * here.cross * moved),
             Wrt::Weights => {
-                let steepest = self.steepest(u, y, h + error.moved, here.curvature);
+                let steepest = self.steepest(u, y, h + moved, here.curvature);
                 let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                (square(steepest), weight * here.secant, steepest * error.moved + metric.evaluation * terms)
+                (square(steepest), weight * here.secant, steepest * moved + metric.evaluation * terms)
             }
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, 0.0),
         };
-        let e = std::f64::consts::E;
-        let localised = here.secant * e >= here.curvature || here.secant * e >= self.between(u, y, error.moved).secant;
         // Infinities times 0: what is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
-        Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised }
+        Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised: false }
     }
 
     /// What the loss knows within h. One that does not say was found out before.
     pub(super) fn between(&self, u: &[f64], y: &[f64], h: f64) -> Between {
-        let unknown = Between { secant: f64::NAN, curvature: f64::NAN, cross: f64::NAN };
-        self.loss.between(u, y, h).unwrap_or(unknown)
+        self.loss.between(u, y, h).unwrap_or(Between::UNKNOWN)
     }
 
     /// How far the prediction of a row can be from that at z*, but for `moved`, and what its loss does within that.
@@ -578,12 +667,13 @@ pub(super) fn square(number: f64) -> f64 {
 }
 
 /// The norm of some numbers, none of whose squares vanish.
-pub(super) fn norm_of(numbers: impl Iterator<Item = f64>) -> f64 {
-    norm(&numbers.collect::<Vec<_>>())
+pub(super) fn norm_of(numbers: impl Iterator<Item = f64> + Clone) -> f64 {
+    let plain: f64 = numbers.clone().map(|number| number * number).sum();
+    if plain.is_normal() { plain.sqrt() } else { norm(&numbers.collect::<Vec<_>>()) }
 }
 
 /// One number of each row.
-fn column(known: &[f64], offset: usize) -> impl Iterator<Item = f64> {
+fn column(known: &[f64], offset: usize) -> impl Iterator<Item = f64> + Clone {
     known.iter().skip(offset).step_by(Known::LEN).copied()
 }
 
@@ -615,8 +705,13 @@ impl Split {
     }
 
     fn at(width: usize, rows: &[f64], kappa_squared: f64) -> Self {
-        let beta = rowwise::largest(width, rows, |row| row[0] - kappa_squared * row[1]);
+        let [beta] = rowwise::largest_of(width, rows, |row| [row[0] - kappa_squared * row[1]]);
         Self { kappa_squared, beta: beta.max(0.0) }
+    }
+
+    fn at_all(width: usize, rows: &[f64], kappas: [f64; GRID]) -> [Self; GRID] {
+        let betas = rowwise::largest_of(width, rows, |row| kappas.map(|kappa_squared| row[0] - kappa_squared * row[1]));
+        std::array::from_fn(|k| Self { kappa_squared: kappas[k], beta: betas[k].max(0.0) })
     }
 
     /// max of kappa² a² + beta N b² over a² + b² <= a, for what D^T q moves, with ‖S^(-1/2) q‖ = 1.
@@ -667,16 +762,18 @@ pub(super) fn best_split(width: usize, rows: &[f64], spread: f64) -> Split {
     if largest == 0.0 {
         return best;
     }
+    // The value has one minimum in kappa²; where the grid is too coarse to see it, what is found holds all the same.
     let (mut low, mut high) = ((1e-12 * largest).ln(), largest.ln());
     for _ in 0..KAPPA_ROUNDS {
-        let third = (high - low) / 3.0;
-        let tried = [low + third, high - third].map(|kappa| Split::at(width, rows, kappa.exp()));
-        for split in tried {
-            if split.value(spread) < best.value(spread) {
-                best = split;
-            }
+        let step = (high - low) / (GRID - 1) as f64;
+        let kappas = std::array::from_fn(|k| (low + k as f64 * step).exp());
+        let splits = Split::at_all(width, rows, kappas);
+        let least = (0..GRID).min_by(|&a, &b| splits[a].value(spread).total_cmp(&splits[b].value(spread))).unwrap_or(0);
+        if splits[least].value(spread) < best.value(spread) {
+            best = splits[least];
         }
-        if tried[0].value(spread) <= tried[1].value(spread) { high -= third } else { low += third }
+        let middle = low + least as f64 * step;
+        (low, high) = (middle - step, middle + step);
     }
     best
 }

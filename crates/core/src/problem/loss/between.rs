@@ -34,6 +34,9 @@ impl Third {
 }
 
 impl Between {
+    /// Where nothing is known.
+    pub(crate) const UNKNOWN: Self = Self { secant: f64::NAN, curvature: f64::NAN, cross: f64::NAN };
+
     /// Of a loss of u - y whose phi_uy is -phi_uu.
     pub(super) fn of_difference(secant: f64, curvature: f64) -> Self {
         Self { secant, curvature, cross: curvature }

@@ -47,6 +47,50 @@ fn second(u: f64, y: f64) -> (f64, f64) {
     (y * (y * w), product - s)
 }
 
+/// In the margin m: w falls on both sides of 0, so that its mean from m on is least at once or at the end; |w'| <= w bounds it for a short
+/// `reach` by w itself. phi_uy is m w - s, whose derivative w (2 - m tanh(m/2)) is at most 1/2, and 0 at -2.399... and at 2.399....
+#[inline(always)]
+fn between(u: f64, y: f64, h: f64) -> Between {
+    let (margin, reach) = (y * u, if y == 0.0 { 0.0 } else { y.abs() * h });
+    let (low, high) = (margin - reach, margin + reach);
+    let ((s, w), (s_low, w_low), (s_high, w_high)) = (sigmoid(margin), sigmoid(low), sigmoid(high));
+    let bend = |margin: f64, s: f64, w: f64| (if w == 0.0 { 0.0 } else { margin * w } - s).abs();
+    // (1 - exp(-r)) / r >= 1 - r/2 and exp(r) <= 1 + r + r².
+    let near = [w * (1.0 - 0.5 * reach), w * (1.0 + reach + reach * reach), bend(margin, s, w) + 0.5 * reach];
+    // Differences of numbers so far apart lose no more than this.
+    let mean = |end: f64, least: f64| ((end - s).abs() - 8.0 * f64::EPSILON).max(least.min(w) * reach) / reach;
+    let ends = bend(low, s_low, w_low).max(bend(high, s_high, w_high));
+    let beyond = if low <= TURN && TURN <= high { LARGEST_CROSS - 1.0 } else { 0.0 };
+    let cross = if low <= -TURN && -TURN <= high { LARGEST_CROSS } else { ends.max(beyond) };
+    let largest = if low <= 0.0 && 0.0 <= high { 0.25 } else { w_low.max(w_high) };
+    let far = [w.min(mean(s_low, w_low)).min(mean(s_high, w_high)), largest, cross];
+    let pick = |k: usize| if reach <= SHORT { near[k] } else { far[k] };
+    // y² alone may overflow where y² w does not.
+    let squared = |w: f64| y * (y * w);
+    let up = 1.0 + 1e-12;
+    Between { secant: squared(pick(0)), curvature: squared(pick(1) * up), cross: pick(2) * up }
+}
+
+/// [`between`] of consecutive rows.
+struct Betweens<'a> {
+    u: &'a [f64],
+    y: &'a [f64],
+    h: &'a [f64],
+    out: [&'a mut [f64]; 3],
+}
+
+impl Loop for Betweens<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let [secants, curvatures, crosses] = self.out;
+        let ends = secants.iter_mut().zip(curvatures).zip(crosses);
+        for (((&u, &y), &h), ((secant, curvature), cross)) in self.u.iter().zip(self.y).zip(self.h).zip(ends) {
+            let found = between(u, y, h);
+            (*secant, *curvature, *cross) = (found.secant, found.curvature, found.cross);
+        }
+    }
+}
+
 /// phi_u of consecutive rows.
 struct Firsts<'a> {
     u: &'a [f64],
@@ -109,38 +153,13 @@ impl Loss for Logistic {
         Some(0.25 * y * y)
     }
 
-    /// In the margin m: w falls on both sides of 0, so that its mean from m on is least at once or at the end; |w'| <= w bounds it for a short
-    /// `reach` by w itself. phi_uy is m w - s, whose derivative w (2 - m tanh(m/2)) is at most 1/2, and 0 at -2.399... and at 2.399....
     #[inline]
     fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
-        let (margin, reach) = (y * u, if y == 0.0 { 0.0 } else { y.abs() * h });
-        let (s, w) = sigmoid(margin);
-        let bend = |margin: f64, s: f64, w: f64| (if w == 0.0 { -s } else { margin * w - s }).abs();
-        let here = bend(margin, s, w);
-        let (secant, curvature, cross) = if reach <= SHORT {
-            // (1 - exp(-r)) / r >= 1 - r/2 and exp(r) <= 1 + r + r².
-            (w * (1.0 - 0.5 * reach), w * (1.0 + reach + reach * reach), here + 0.5 * reach)
-        } else {
-            let (low, high) = (margin - reach, margin + reach);
-            let ([s_low, w_low], [s_high, w_high]) = (sigmoid(low).into(), sigmoid(high).into());
-            // Differences of numbers so far apart lose no more than this.
-            let mean = |end: f64, least: f64| ((end - s).abs() - 8.0 * f64::EPSILON).max(least.min(w) * reach) / reach;
-            let mut cross = bend(low, s_low, w_low).max(bend(high, s_high, w_high));
-            if low <= -TURN && -TURN <= high {
-                cross = LARGEST_CROSS;
-            } else if low <= TURN && TURN <= high {
-                cross = cross.max(LARGEST_CROSS - 1.0);
-            }
-            let largest = if low <= 0.0 && 0.0 <= high { 0.25 } else { w_low.max(w_high) };
-            (w.min(mean(s_low, w_low)).min(mean(s_high, w_high)), largest, cross)
-        };
-        // y² alone may overflow where y² w does not.
-        let squared = |w: f64| y * (y * w);
-        Some(Between {
-            secant: squared(secant),
-            curvature: squared(curvature * (1.0 + 1e-12)),
-            cross: cross * (1.0 + 1e-12),
-        })
+        Some(between(u, y, h))
+    }
+
+    fn betweens(&self, u: &[f64], y: &[f64], h: &[f64], out: [&mut [f64]; 3]) {
+        widest(Betweens { u, y, h, out });
     }
 
     /// With t = tanh(m/2): phi_uuu = -y³ w t, and the derivative of phi_uy = m w - s in u is y w (2 - m t).
@@ -197,6 +216,16 @@ mod tests {
         for (k, (&u, &y)) in u.iter().zip(&y).enumerate() {
             let (second, first) = (Logistic.second(u, y), Logistic.first(u, y));
             assert_eq!(bits([phi_u[k], phi_uu[k], phi_uy[k]]), bits([first.0, second.0, second.1]), "{u:e} {y:e}");
+        }
+        for h in [0.0, 1e-9, 0.1, 0.2, 3.0, 1e3, f64::INFINITY] {
+            let reaches = vec![h; u.len()];
+            let mut out = [(); 3].map(|()| vec![0.0; u.len()]);
+            Logistic.betweens(&u, &y, &reaches, out.each_mut().map(|out| &mut out[..]));
+            for (k, (&u, &y)) in u.iter().zip(&y).enumerate() {
+                let one = Logistic.between(u, y, h).unwrap();
+                let together = bits([out[0][k], out[1][k], out[2][k]]);
+                assert_eq!(together, bits([one.secant, one.curvature, one.cross]), "{u:e} {y:e} {h:e}");
+            }
         }
         Logistic.firsts(&[f64::NAN], &[1.0], &mut phi_u);
         assert!(phi_u[0].is_nan());

@@ -116,6 +116,16 @@ pub trait Loss: Sync {
         None
     }
 
+    /// Secants, curvatures and crosses of [`Loss::between`] of consecutive rows, with an `h` for each: its bits row by row, NaN where it is `None`.
+    /// Override it where rows together are faster.
+    #[inline]
+    fn betweens(&self, u: &[f64], y: &[f64], h: &[f64], [secants, curvatures, crosses]: [&mut [f64]; 3]) {
+        for (i, (&u, &y)) in u.iter().zip(y).enumerate() {
+            let Between { secant, curvature, cross } = self.between(u, y, h[i]).unwrap_or(Between::UNKNOWN);
+            (secants[i], curvatures[i], crosses[i]) = (secant, curvature, cross);
+        }
+    }
+
     /// How fast phi_uu and phi_uy change between u and any v with |v - u| <= `h`, which may be infinite; `None` where nothing is known. By it
     /// hypergradients are certified. NaN is no answer.
     fn third(&self, _u: f64, _y: f64, _h: f64) -> Option<Third> {
@@ -219,6 +229,16 @@ pub trait RowLoss: Sync {
         None
     }
 
+    /// Secants, curvatures and crosses of [`RowLoss::between`] of consecutive rows, with an `h` for each: NaN where it is `None`.
+    #[inline]
+    fn between_of_rows(&self, u: &[f64], y: &[f64], h: &[f64], [secants, curvatures, crosses]: [&mut [f64]; 3]) {
+        let width = self.width();
+        for (i, (u, y)) in u.chunks_exact(width).zip(y.chunks_exact(width)).enumerate() {
+            let Between { secant, curvature, cross } = self.between(u, y, h[i]).unwrap_or(Between::UNKNOWN);
+            (secants[i], curvatures[i], crosses[i]) = (secant, curvature, cross);
+        }
+    }
+
     /// How fast phi_uu and phi_uy change between u and any v with ‖v - u‖ <= `h`, which may be infinite; `None` where nothing is known.
     fn third(&self, _u: &[f64], _y: &[f64], _h: f64) -> Option<Third> {
         None
@@ -316,6 +336,11 @@ impl<L: Loss> RowLoss for L {
     #[inline]
     fn between(&self, u: &[f64], y: &[f64], h: f64) -> Option<Between> {
         Loss::between(self, u[0], y[0], h)
+    }
+
+    #[inline]
+    fn between_of_rows(&self, u: &[f64], y: &[f64], h: &[f64], out: [&mut [f64]; 3]) {
+        self.betweens(u, y, h, out);
     }
 
     #[inline]
