@@ -328,7 +328,7 @@ pub(crate) struct GradientArgs {
     /// report.json tells what it changes in the gradient. Values that f32 holds exactly are stored so in any case.
     #[arg(long, value_name = "TYPE", default_value = "f64")]
     pub(crate) values: Values,
-    /// Steps T; with --tolerance or --estimator auto, at the most.
+    /// Steps T; with --tolerance at the most, with --estimator auto at the most but for a last Newton step.
     #[arg(long, value_name = "T")]
     #[arg(required_unless_present_any = ["gradient_tolerance", "relative_gradient_tolerance"])]
     pub(crate) iterations: Option<usize>,

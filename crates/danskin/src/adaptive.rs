@@ -33,8 +33,9 @@ const FIRST: u64 = 16;
 const LOOK_AGAIN: f64 = 1.15;
 /// Relative residual of a Newton step that nothing is known about.
 const COARSE: f64 = 0.1;
-/// Below this relative residual a factorisation may be worth it: [`Auto`] decides, else conjugate gradient is taken.
+/// Below this relative residual, and from so many iterations predicted, a factorisation may be worth it: [`Auto`] decides, else conjugate gradient is taken.
 const FINE: f64 = 1e-3;
+const FEW: f64 = 24.0;
 /// What a linear solve is asked for, as a share of what the bound has to fall to.
 const SHARE: f64 = 0.5;
 /// Iterations that a coarse solve may take at least.
@@ -396,6 +397,7 @@ struct Newton {
 }
 
 /// A point with everything known there.
+#[derive(Clone, Debug)]
 struct At {
     z: Vec<f64>,
     grad_z: Vec<f64>,
@@ -434,6 +436,8 @@ struct Rates {
     linear: Option<f64>,
     /// What the last Newton step left of the gradient, where it was solved for more exactly than that.
     left: Option<f64>,
+    /// What it left in any case.
+    reduction: Option<f64>,
 }
 
 impl Rates {
@@ -470,12 +474,16 @@ where
         // Whether the first solver stands at `here`.
         let (mut is_there, mut steps, mut newton_fails, mut first_fails) = (true, 0, false, false);
         let (mut vain_mixtures, mut is_last) = (0, false);
+        let mut best = None;
         let outcome = loop {
             if look.bound.is_err() && problem.falls_for_ever(here.point(x), ctx) {
                 return Err(EstimateError::Unbounded.into());
             }
             if look.is_met() {
                 break Outcome::Met;
+            }
+            if look.total() < best.as_ref().map_or(f64::INFINITY, |(_, look): &(At, Look)| look.total()) {
+                best = Some((here.clone(), look.clone()));
             }
             if look.is_floor() || (newton_fails && first_fails) || seen.vain > VAIN {
                 break if look.is_localised() { Outcome::FloorReached } else { Outcome::NotLocalised };
@@ -513,6 +521,7 @@ where
                 let iterations = newton.linear.iterations.max(1) as f64;
                 rates.linear = Some(-newton.linear.residual.max(1e-16).ln() / iterations);
                 rates.left = Some(newton.reduction).filter(|left| *left > 2.0 * newton.linear.residual);
+                rates.reduction = Some(newton.reduction);
                 newton_fails = newton.reduction > 0.99;
                 look = self.look(&here, &mut seen, ctx);
                 stages.push(Stage {
@@ -558,7 +567,10 @@ where
                 let mixed = solution.trail().mixture().map(|z| At::evaluate(problem, x, z, ctx));
                 vain_mixtures += 1;
                 if let Some(mixed) = mixed.filter(|mixed| norm(&mixed.grad_z) < GAIN * look.residual) {
+                    // What is progress is the solver's to show.
+                    let (least, vain) = (seen.least, seen.vain);
                     look = self.look(&mixed, &mut seen, ctx);
+                    (seen.least, seen.vain) = (least, vain);
                     (here, mixtures, vain_mixtures) = (mixed, 1, 0);
                 }
             }
@@ -577,6 +589,10 @@ where
                 bound: look.total(),
                 predicted,
             });
+        };
+        let (here, look) = match best {
+            Some((at, least)) if outcome != Outcome::Met && least.total() < look.total() => (at, least),
+            _ => (here, look),
         };
         let mut gradient = Gradient::new(look.g1.clone());
         gradient.certificate = look.certificate();
@@ -616,7 +632,8 @@ where
         let is_estimated = bound.is_err() && bound != Err(Unproved::Overflow);
         let estimate = if is_estimated { seen.estimate(&g1, residual) } else { None };
         // A point of no slope is a minimum of a convex function.
-        let estimate = if is_estimated && residual == 0.0 { Some(0.0) } else { estimate };
+        let is_convex = !matches!(bound, Err(Unproved::NegativeWeight { .. }));
+        let estimate = if is_estimated && is_convex && residual == 0.0 { Some(0.0) } else { estimate };
         seen.vain = if residual < (1.0 - PROGRESS) * seen.least { 0 } else { seen.vain + 1 };
         seen.least = seen.least.min(residual);
         Look { g1, residual, bound, estimate, asked }
@@ -638,12 +655,23 @@ where
             (None, _) if is_last => needed.clamp(FINE, COARSE),
             (None, _) => needed.max(COARSE),
             (Some(_), Some(left)) => needed.max((0.3 * left * left).min(COARSE)),
-            (Some(_), None) => needed.min(COARSE),
+            // It leaves no more than what the last one did of what that left: Eisenstat and Walker, SIAM J. Sci. Comput. 17, 1996.
+            (Some(_), None) => needed.max(0.3 * rates.reduction.map_or(0.0, |left| left * left)).min(COARSE),
         };
         let tolerance = if look.total().is_finite() { tolerance.max(1e-14) } else { COARSE };
         let hessian = Hessian { problem, at: here.point(x) };
         let mut step = vec![0.0; here.z.len()];
-        let solved = if tolerance > FINE {
+        // Iterations predicted, against the passes of writing the Hessian down and factorising it.
+        let (work, m) = (problem.work(), here.z.len() as f64);
+        let direct = (work.assembly + m * m * m / 3.0) / work.product.max(1.0);
+        let is_iterative = match rates.linear {
+            None => tolerance > FINE,
+            Some(rate) => {
+                let iterations = -tolerance.ln() / rate;
+                iterations <= direct && (tolerance > FINE || iterations <= FEW)
+            }
+        };
+        let solved = if is_iterative {
             // Far from z*, a direction is worth no more than what was spent so far.
             let most = usize::try_from(2 * spent).map_or(usize::MAX, |passes| passes.max(LEAST_ITERATIONS));
             solve(&Cg::within(most), hessian, &here.grad_z, tolerance, &mut step, ctx)

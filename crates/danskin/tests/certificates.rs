@@ -392,6 +392,25 @@ fn a_request_is_kept_to() {
     }
 }
 
+/// What ends before its tolerance is met has the best that was seen, not the last.
+#[test]
+fn the_best_gradient_seen_is_kept() {
+    let entries = random::vector(60 * 20, 5);
+    let scaled = entries.iter().enumerate().map(|(k, v)| v * 0.6_f64.powi((k % 20) as i32)).collect();
+    let problem = Glm::new(Design::dense(60, 20, scaled).unwrap(), Logistic, 1e-6).unwrap();
+    let (x, asked) = (random::labels(60, 6), Adaptive::new(Accuracy::Absolute(1e-13)));
+    for steps in [2, 5, 8, 10, 20] {
+        let ended = asked.solver(GradientDescent::default(), "gd").steps(steps).gradient(&problem, &x).unwrap();
+        let least = ended.stages.iter().map(|stage| stage.bound).fold(f64::INFINITY, f64::min);
+        assert!(ended.gradient.certificate.unwrap().bound <= least, "{steps}: {ended:?}");
+    }
+    // L falls for ever where a weight is negative: a point of no slope is no minimum.
+    let design = Design::dense(2, 1, vec![1.0, 2.0]).unwrap();
+    let weighted = Glm::new(design, Squared, 0.1).unwrap().wrt(Wrt::Weights, vec![0.0; 2]).unwrap().0;
+    let ended = asked.steps(3).gradient(&weighted, &[-1.0, -1.0]);
+    assert!(ended.is_err() || ended.is_ok_and(|ended| ended.outcome != Outcome::Met));
+}
+
 #[test]
 fn what_has_no_minimum_has_no_gradient_to_a_tolerance() {
     let design = Design::dense(2, 1, vec![1.0, -1.0]).unwrap();

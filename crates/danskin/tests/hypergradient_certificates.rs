@@ -64,9 +64,7 @@ impl Check<'_> {
         let solution = solve.run().unwrap();
         let context = format!("{label} of {} after {steps} steps", case.name);
         let mut hold = |name, gradient: Gradient| self.hold(name, &context, &gradient, &exact.value, at_minimum.bound);
-        if steps > 0 {
-            hold("g2", solution.gradient_of(outer, &Certified::new(Automatic)).unwrap());
-        }
+        hold("g2", solution.gradient_of(outer, &Certified::new(Automatic)).unwrap());
         hold("g3", solution.gradient_of(outer, &Certified::new(dense)).unwrap());
         hold("g3 coarse", solution.gradient_of(outer, &Certified::new(Implicit::new(Cg::within(2)))).unwrap());
         let refined = Certified::new(dense).newton(DenseCholesky::default());
@@ -254,5 +252,38 @@ fn a_certificate_takes_a_pass() {
             _ => 1,
         };
         assert_eq!(certified.certificate.unwrap().cost.passes, expected, "{wrt:?}");
+    }
+}
+
+/// Squares that vanish: of D, of lambda, of the adjoint. Each of these was once a bound of 0.
+#[test]
+fn bounds_do_not_vanish_before_what_they_bound() {
+    for (d, lambda, z, grouped) in [
+        (1e-100, 1e130, 1e92, false),
+        (1e-163, 1e20, 1e155, false),
+        (1e-170, 1e-200, 1e168, true),
+        (1e-170, 1e-300, 1e165, true),
+        (1.0, 1e3, 0.3, false),
+        (1.0, 1e150, 1e-3, false),
+    ] {
+        for (wrt, size) in Wrt::ALL.into_iter().flat_map(|wrt| [1e-160, 1.0, 1e120].map(|size| (wrt, size))) {
+            let problem = Glm::new(Design::dense(1, 1, vec![d]).unwrap(), Logistic, lambda).unwrap();
+            let problem = if grouped { problem.grouped(vec![lambda], vec![0]).unwrap() } else { problem };
+            let Ok((problem, x)) = problem.wrt(wrt, vec![1.0]) else { continue };
+            let (outer, dense) = (Linear(vec![size]), Implicit::new(DenseCholesky::default()));
+            let newton = Newton::new(DenseCholesky::default());
+            let minimum = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-15).within(100)).run().unwrap();
+            let start = vec![z];
+            let far = Solve::new(&problem, &newton, &x).from(&start).stop(Stop::steps(0)).run().unwrap();
+            let envelope = [&minimum, &far].map(|at| at.gradient(&Certified::new(Analytic)));
+            let hyper = [&minimum, &far].map(|at| at.gradient_of(&outer, &Certified::new(dense)));
+            for [exact, found] in [envelope, hyper] {
+                let (Ok(exact), Ok(found)) = (exact, found) else { continue };
+                let (Ok(doubt), Ok(certificate)) = (exact.certificate, found.certificate) else { continue };
+                let error = distance(&found.value, &exact.value);
+                let bound = certificate.bound + doubt.bound;
+                assert!(error <= bound, "{d:e} {lambda:e} {z:e} {wrt:?} {size:e}: {error:e} {certificate:?} {doubt:?}");
+            }
+        }
     }
 }

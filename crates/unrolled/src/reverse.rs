@@ -81,7 +81,8 @@ where
         reversed?;
         outer.grad_x(problem, solution.point(), 1.0, &mut value, ctx);
         let mut gradient = Gradient::new(value);
-        gradient.adjoint = Some(shift).filter(|shift| shift.iter().any(|s| *s != 0.0));
+        // Of L itself, 0 leads to no better point.
+        gradient.adjoint = Some(shift).filter(|shift| !outer.is_envelope() || shift.iter().any(|s| *s != 0.0));
         Ok(gradient)
     }
 }

@@ -4,6 +4,7 @@ use super::hypergradient;
 use super::mixture::Mixture;
 use super::{AnalyticBound, Basis, Certificate, Effort, Parts, Reference, Uncertified, Unproved};
 use crate::ctx::{Cost, Ctx, bytes_of};
+use crate::design::gamma;
 use crate::estimator::{EstimateError, Estimator, Gradient};
 use crate::linear::{Factored, Hessian, HessianSolver};
 use crate::outer::Outer;
@@ -262,6 +263,11 @@ impl Mixing<'_> {
     }
 }
 
+/// ‖a - b‖, with what rounding can have taken from it and from a sum that it is part of.
+pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
+    distance(a, b) * (1.0 + gamma(a.len() + 8))
+}
+
 /// A point with its gradient and memo.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -329,7 +335,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
     fn judge(&mut self, reference: Reference, known: Known, ctx: &mut Ctx) {
         let mut g1 = vec![0.0; self.gradient.len()];
         self.problem.grad_x(known.at(self.x), 1.0, &mut g1, ctx);
-        let (distance, residual) = (distance(self.gradient, &g1), norm(&known.grad_z));
+        let (distance, residual) = (apart(self.gradient, &g1), norm(&known.grad_z));
         let bound = self.problem.analytic_bound(known.at(self.x), Effort::Norms, ctx);
         self.judged.push(Judged { reference, known, distance, residual, bound });
     }

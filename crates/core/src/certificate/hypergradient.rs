@@ -1,6 +1,6 @@
 //! Certificates of gradients of f(z*(x), x), f other than L.
 
-use super::certified::{BETTER, Known, Refine, SAFETY, SHARPENING};
+use super::certified::{BETTER, Known, Refine, SAFETY, SHARPENING, apart};
 use super::{AnalyticBound, Basis, Certificate, Parts, Reference, Uncertified, Unproved};
 use crate::ctx::{Cost, Ctx};
 use crate::estimator::Gradient;
@@ -52,7 +52,8 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
         if let Ok(bound) = &mut bound {
             bound.rounding += rounding;
         }
-        Judged { reference, distance: distance(gradient, &value), known, value, bound }
+        let distance = apart(gradient, &value);
+        Judged { reference, distance, known, value, bound }
     }
 }
 

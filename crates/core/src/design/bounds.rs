@@ -180,7 +180,9 @@ impl Matrix<'_> {
 /// `value² scale`, above 0 where neither is.
 #[inline]
 fn square(value: f64, scale: f64) -> f64 {
-    if value == 0.0 || scale == 0.0 { 0.0 } else { (value * value * scale).max(f64::MIN_POSITIVE) }
+    // Neither value² nor a scale alone may vanish or overflow where their product does not.
+    let root = if scale == 1.0 { value } else { value * scale.sqrt() };
+    if value == 0.0 || scale == 0.0 { 0.0 } else { (root * root).max(f64::MIN_POSITIVE) }
 }
 
 fn longest<R: Rows>(rows: &R) -> usize {

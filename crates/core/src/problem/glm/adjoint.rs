@@ -22,7 +22,7 @@
 //!
 //! Source: the implicit function theorem; the bounds are this project's.
 
-use super::bound::{Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square};
+use super::bound::{Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square, times};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
 use crate::ctx::Ctx;
@@ -31,38 +31,49 @@ use crate::problem::{Objective, Point, Problem};
 use crate::rowwise;
 use crate::vector::norm;
 
-/// What a row, or a coordinate, adds to a sum of squares: `per_square` for each unit of the square it moved by, no more than `cap`. Of those units
-/// there are `reach` at the most, and each costs `cost`.
+/// What a row, or a coordinate, adds to a norm: `slope` times what it moved by, no more than `cap`. It moves by `reach` at the most, and each unit costs
+/// `cost`; costs add up as squares.
 #[derive(Clone, Copy, Debug)]
 struct Offer {
-    per_square: f64,
+    slope: f64,
     cap: f64,
     cost: f64,
     reach: f64,
 }
 
-/// The largest sum that can be had for `budget`; infinite where that is not known.
+/// The largest norm that can be had for `budget`; infinite where that is not known.
 fn most_of(offers: impl Iterator<Item = Offer>, budget: f64) -> f64 {
-    let (mut sum, mut paid) = (0.0, Vec::new());
-    for Offer { per_square, cap, cost, reach } in offers {
-        if cap == 0.0 || per_square == 0.0 || reach == 0.0 {
-            continue;
-        }
-        let all = (per_square * reach).max(f64::MIN_POSITIVE);
-        let gain = if all < cap { all } else { cap };
-        let price = cost * (gain / per_square);
-        if price > 0.0 { paid.push((gain, price)) } else { sum += gain }
+    // What each gives, and for what, if it alone has the budget.
+    let mut gains: Vec<(f64, f64)> = offers
+        .filter(|offer| offer.cap > 0.0 && offer.slope > 0.0 && offer.reach > 0.0)
+        .map(|Offer { slope, cap, cost, reach }| {
+            // A kink gives all at once.
+            let enough = cap / slope;
+            let reach = if cost > 0.0 { reach.min(budget / cost) } else { reach };
+            let moved = if enough < reach { enough } else { reach };
+            (if slope < f64::INFINITY { (slope * moved).min(cap) } else { cap }, moved * cost / budget)
+        })
+        .collect();
+    let largest = gains.iter().fold(0.0_f64, |most, (gain, _)| most.max(*gain));
+    if largest == 0.0 || largest == f64::INFINITY {
+        return largest;
     }
-    paid.sort_by(|a, b| (b.0 / b.1).total_cmp(&(a.0 / a.1)));
-    let mut left = budget;
-    for (gain, price) in paid {
-        if price >= left {
+    // Squares in units of the largest gain and of the budget: what vanishes is nothing beside them.
+    gains.iter_mut().for_each(|(gain, price)| (*gain, *price) = ((*gain / largest).powi(2), price.powi(2)));
+    gains.sort_by(|a, b| (b.0 / b.1).total_cmp(&(a.0 / a.1)));
+    let (mut sum, mut left) = (0.0, 1.0);
+    for (gain, price) in gains {
+        // What costs nothing, or what is not known.
+        if price == 0.0 || price.is_nan() {
+            sum += gain;
+        } else if price >= left {
             sum += gain * (left / price);
             break;
+        } else {
+            (sum, left) = (sum + gain, left - price);
         }
-        (sum, left) = (sum + gain, left - price);
     }
-    if sum.is_nan() { f64::INFINITY } else { sum }
+    largest * sum.sqrt() * (1.0 + 1e-12)
 }
 
 /// What is known of a row between z and z*; p are the predictions of v.
@@ -77,9 +88,9 @@ struct Bent {
     least: f64,
     /// At most the secant S between z and z*.
     secant: f64,
-    /// h².
+    /// h.
     reach: f64,
-    /// (w T ‖p‖)², and the largest that the change of w phi_uu p can be, squared.
+    /// w T ‖p‖, and the largest that the change of w phi_uu p can be.
     curvature: [f64; 2],
     /// The same of the row of L_xz v.
     cross: [f64; 2],
@@ -137,10 +148,10 @@ impl Bent {
         }
     }
 
-    /// What it offers to a sum of these squares, as many times.
-    fn offer(self, [per_square, cap]: [f64; 2], times: f64) -> Offer {
-        let scaled = |number: f64| if number == 0.0 { 0.0 } else { number * times };
-        Offer { per_square: scaled(per_square), cap: scaled(cap), cost: self.secant, reach: self.reach }
+    /// What it offers to a norm in units of `share`.
+    fn offer(self, [slope, cap]: [f64; 2], share: f64) -> Offer {
+        let of = |number: f64| if number == 0.0 { 0.0 } else { number / share };
+        Offer { slope: of(slope), cap: of(cap), cost: self.secant.sqrt(), reach: self.reach }
     }
 }
 
@@ -226,7 +237,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (n, m, width) = (self.design.rows(), self.latent_len(), self.loss.width());
         let metric = self.metric(at, ctx);
         let sharp = constants.norm.get().copied();
-        let spread = metric.factor * sharp.unwrap_or(constants.frobenius);
+        let spread = times(metric.factor, sharp.unwrap_or(constants.frobenius));
         let mut errors = vec![0.0; RowError::LEN * n];
         let energy = self.energy(&metric, &constants, spread, at, Effort::Norms, &mut errors, ctx)?;
         let radius = energy / metric.least.sqrt();
@@ -240,7 +251,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let mut rows = vec![0.0; Bent::LEN * n];
         rowwise::for_each(Bent::LEN, &mut rows, |i, out| {
             let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
-            let (q, moved) = (metric.factor * squares[i], errors[i * RowError::LEN + RowError::MOVED]);
+            let (q, moved) = (times(metric.factor, squares[i]), errors[i * RowError::LEN + RowError::MOVED]);
             let size = norm(row.of(&p, i));
             match self.bent(&metric, of_row, (q, moved), energy, [size, of_dots * q.sqrt()]) {
                 Some(bent) => bent.write(out),
@@ -256,10 +267,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
 
         let rows = Rows(rows);
-        // Of (z - z*)^T grad_z L at most a quarter of E² is the rows'.
-        let budget = square(0.5 * energy);
-        let q = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0)), budget).sqrt();
-        let scaled = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0 / row.least)), budget).sqrt();
+        // sum S d² is at most a quarter of E².
+        let budget = 0.5 * energy;
+        let q = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0)), budget);
+        let scaled = most_of(rows.each().map(|row| row.offer(row.curvature, row.least.sqrt())), budget);
         let known = Known { at, v, metric, energy, radius, spread, rows, errors, q };
         let answer = self.answer(&known, ctx);
 
@@ -332,48 +343,51 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (h, here) = self.localise((u, y, weight), moved, q, energy);
         let far = h + moved;
         let third = self.loss.third(u, y, far)?;
+        if weight == 0.0 && self.wrt != Wrt::Weights {
+            return Some(Bent::read(&[0.0; Bent::LEN - 1].into_iter().chain([1.0]).collect::<Vec<_>>()));
+        }
         // What is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
-        let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { worst(a * b) };
+        let product = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { worst(times(a, b)) };
         let (bend, cross_bend) = (worst(third.curvature), worst(third.cross));
         let (curvature, now) = (worst(here.curvature), self.between(u, y, 0.0).secant);
-        let change = times(bend, far).min(curvature);
+        let change = product(bend, far).min(curvature);
         let least = if u.len() == 1 { (now - change).max(0.0) } else { 0.0 };
         let steepest = if self.wrt == Wrt::Weights { self.steepest(u, y, far, curvature) } else { 0.0 };
         let (c2, s, cross, own) = match self.wrt {
             Wrt::Weights => {
-                let own =
-                    times(times(curvature, moved) + metric.evaluation * steepest, size) + times(steepest, of_size);
-                (square(steepest), weight * least, [square(times(curvature, size)), f64::INFINITY], own)
+                let own = product(product(curvature, moved) + metric.evaluation * steepest, size)
+                    + product(steepest, of_size);
+                (square(steepest), weight * least, [product(curvature, size), f64::INFINITY], own)
             }
             Wrt::Targets => {
                 let most = worst(here.cross);
-                let own = times(weight * most, of_size + metric.evaluation * size)
+                let own = product(weight * most, of_size + metric.evaluation * size)
                     // Where there is a kink, all that it can change is in the change.
-                    + if cross_bend.is_finite() { times(times(weight, cross_bend), moved * size) } else { 0.0 };
+                    + if cross_bend.is_finite() { product(product(weight, cross_bend), moved * size) } else { 0.0 };
                 let (c2, s) = if self.loss.is_of_difference() {
                     (square(weight * curvature), weight * curvature)
                 } else {
                     (square(weight * most), weight * least)
                 };
-                let change = [times(weight * cross_bend, size), times(weight * 2.0 * most, size)];
-                (c2, s, change.map(square), own)
+                let change = [product(weight * cross_bend, size), product(weight * 2.0 * most, size)];
+                (c2, s, change, own)
             }
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, [0.0; 2], 0.0),
         };
-        let (most, e) = (times(weight, curvature), std::f64::consts::E);
+        let (most, e) = (product(weight, curvature), std::f64::consts::E);
         Some(Bent {
             c2: worst(c2),
             s,
             most,
             least: weight * least,
             secant: weight * here.secant.max(0.0),
-            reach: square(h),
-            curvature: [times(weight * bend, size), times(weight * curvature, size)].map(square),
+            reach: h,
+            curvature: [product(weight * bend, size), product(weight * curvature, size)],
             cross,
-            size: times(most, size),
-            error: times(most, of_size + metric.evaluation * size),
-            moved: times(times(weight, change.min(times(bend, moved))), size),
+            size: product(most, size),
+            error: product(most, of_size + metric.evaluation * size),
+            moved: product(product(weight, change.min(product(bend, moved))), size),
             own: worst(own),
             localised: here.secant * e >= here.curvature || here.secant * e >= now,
         })
@@ -385,13 +399,13 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         if low == high {
             return 0.0;
         }
-        let (budget, mut offers) = (square(known.energy), Vec::with_capacity(known.v.len()));
+        let mut offers = Vec::with_capacity(known.v.len());
         self.regularisation(known.at.x).each(known.v.len(), |lambda, _, j| {
-            let (mu, size) = (lambda * low, known.v[j].abs());
-            let squared = |change: f64| if size == 0.0 { 0.0 } else { square(lambda * change * size) / mu };
-            offers.push(Offer { per_square: squared(third), cap: squared(high - low), cost: mu, reach: budget / mu });
+            let (root, size) = ((lambda * low).sqrt(), known.v[j].abs());
+            let of = |change: f64| if size == 0.0 { 0.0 } else { lambda * change * size / root };
+            offers.push(Offer { slope: of(third), cap: of(high - low), cost: root, reach: known.energy / root });
         });
-        most_of(offers.into_iter(), budget).sqrt()
+        most_of(offers.into_iter(), known.energy)
     }
 
     fn answer(&self, known: &Known<'_>, ctx: &mut Ctx) -> Answer {
@@ -408,7 +422,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         Answer {
             plain: split.value(spread).sqrt(),
             along: split.value_along(spread).min(largest.value_along(spread)).sqrt(),
-            direct: most_of(rows.each().map(|row| row.offer(row.cross, 1.0)), square(0.5 * known.energy)).sqrt(),
+            direct: most_of(rows.each().map(|row| row.offer(row.cross, 1.0)), 0.5 * known.energy),
             own: rows.norm(|row| row.own),
             uses_norm: split.beta > 0.0,
         }
@@ -421,8 +435,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let mut all = Vec::with_capacity(v.len());
         regularisation.each(v.len(), |lambda, group, j| {
             let slope = self.penalty.first(at.z[j]).abs();
-            slopes[group] += lambda * square(slope);
-            adjoints[group] += lambda * square(v[j].abs());
+            slopes[group] += square(lambda.sqrt() * slope);
+            adjoints[group] += square(lambda.sqrt() * v[j].abs());
             all.push(lambda * slope);
         });
         let most = |groups: &[f64]| groups.iter().fold(0.0_f64, |most, group| most.max(*group)).sqrt();
@@ -492,20 +506,20 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             let (u, y, weight, q) = (row.of(&memo, i), row.y(i), row.weight(i), squares[i].sqrt());
             let moved = of_dots * q + evaluation * (1.0 + norm(u) + norm(y));
             let far = q * radius + moved;
-            let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
+            let product = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { times(a, b) };
             let Some(between) = self.loss.between(u, y, far) else { return out.fill(f64::NAN) };
-            let curvature = times(weight, between.curvature);
-            let (size, steepest) = (times(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
-            let error = times(curvature, moved) + evaluation * size;
+            let curvature = product(weight, between.curvature);
+            let (size, steepest) = (product(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
+            let error = product(curvature, moved) + evaluation * size;
             let (by_x, own) = match self.wrt {
-                Wrt::Targets => (times(weight, between.cross), times(times(weight, between.cross), moved)),
+                Wrt::Targets => (product(weight, between.cross), product(product(weight, between.cross), moved)),
                 Wrt::Weights => {
                     let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                    (steepest, times(steepest, moved) + evaluation * terms)
+                    (steepest, product(steepest, moved) + evaluation * terms)
                 }
                 Wrt::Regularisation | Wrt::Design => (0.0, 0.0),
             };
-            out.copy_from_slice(&[curvature, times(curvature, q), size, error, times(by_x, q * radius), own]);
+            out.copy_from_slice(&[curvature, product(curvature, q), size, error, product(by_x, q * radius), own]);
         });
         let column = |offset: usize| rows.iter().skip(offset).step_by(LEN).copied();
         // ‖D^T diag(S) D‖ is at most its trace.
@@ -542,14 +556,27 @@ mod tests {
 
     #[test]
     fn a_budget_goes_to_those_who_give_most() {
-        let offer = |per_square, cap, cost, reach| Offer { per_square, cap, cost, reach };
-        let all = || [offer(4.0, 100.0, 1.0, 2.0), offer(3.0, 1.5, 1.0, 5.0), offer(9.0, 100.0, 9.0, 1.0)].into_iter();
-        // 8 for 2, then 1.5 for 1/2, then 1 for each unit.
-        for (budget, most) in [(0.0, 0.0), (1.0, 4.0), (2.25, 8.75), (2.5, 9.5), (4.5, 11.5), (1e9, 18.5)] {
-            assert_eq!(most_of(all(), budget), most, "{budget}");
+        let offer = |slope, cap, cost, reach| Offer { slope, cap, cost, reach };
+        let root = f64::sqrt;
+        for scale in [1e-160, 1.0, 1e160] {
+            let all = || {
+                let all = [(4.0, 100.0, 1.0, 2.0), (3.0, 1.5, 1.0, 5.0), (9.0, 100.0, 9.0, 1.0)];
+                all.into_iter().map(|(slope, cap, cost, reach)| {
+                    offer(scale * root(slope), scale * root(cap), root(cost), root(reach))
+                })
+            };
+            // Squared: 8 for 2, then 1.5 for 1/2, then 1 for each unit.
+            for (budget, most) in [(1.0, 4.0), (2.25, 8.75), (2.5, 9.5), (4.5, 11.5), (1e9, 18.5)] {
+                let found = most_of(all(), root(budget));
+                assert!((found / scale / root(most) - 1.0).abs() < 1e-11, "{budget}: {found}");
+            }
+            assert_eq!(most_of(all(), 0.0), 0.0);
         }
-        let free = [offer(2.0, 1.0, 0.0, 3.0), offer(f64::INFINITY, 5.0, 1.0, 1.0), offer(1.0, 7.0, 1.0, 0.0)];
-        assert_eq!(most_of(free.into_iter(), 0.0), 6.0);
+        let free = [offer(2.0, 3.0, 0.0, 5.0), offer(f64::INFINITY, 4.0, 1.0, 1.0), offer(1.0, 7.0, 1.0, 0.0)];
+        assert!((most_of(free.into_iter(), 1.0) - 5.0).abs() < 1e-10);
         assert_eq!(most_of([offer(1.0, f64::INFINITY, 0.0, f64::INFINITY)].into_iter(), 1.0), f64::INFINITY);
+        // A budget that is far too small for any.
+        let dear = most_of([offer(1.0, 1.0, 1e200, 1.0)].into_iter(), 1e-20);
+        assert!((dear / 1e-220 - 1.0).abs() < 1e-11, "{dear:e}");
     }
 }

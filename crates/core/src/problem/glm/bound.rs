@@ -23,9 +23,9 @@
 //!
 //! Any kappa will do; the best of some is taken. Where phi is a function of u - x, C = -S and kappa² = max S.
 //!
-//! S, C and the like are had from how far a row can be from its prediction at z*. |u_i - u*_i| = |d_i^T H^-1 G| <= h_i; with
-//! q_i = ‖mu^(-1/2) d_i‖² the first h_i is q_i^(1/2) E, and, as H >= Q + S_i d_i d_i^T, a bound S_i from below that holds within h_i makes it
-//! (q_i / (1 + S_i q_i))^(1/2) E, again and again.
+//! S, C and the like are had from how far a row can be from its prediction at z*, |u_i - u*_i| = |d_i| <= h_i. With q_i = ‖mu^(-1/2) D_i‖², |d_i| <= q_i^(1/2) b, and
+//! the first h_i is q_i^(1/2) E. A bound S_i from below that holds within h_i leaves b² + S_i d_i² <= b E, and makes it q_i^(1/2) E / (1 + S_i q_i) where S_i q_i <= 1, else
+//! E / (2 S_i^(1/2)), again and again.
 //!
 //! For log lambda, with r >= 0 convex, r'' in [c, c'] and mu = c lambda: r(z_j) - r(z*_j) lies between r'(z_j) delta_j - c' delta_j² / 2 and r'(z_j) delta_j, and
 //! sum_g (lambda_g ‖r'_g‖ ‖delta_g‖)² is at most max_g (lambda_g ‖r'_g‖² / c) b². For the entries of D, with a_i = w phi_u of row i and Delta a = S d,
@@ -281,7 +281,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let n = self.design.rows();
         let (metric, squares) = (self.metric(at, ctx), self.row_squares(&constants));
         let sharp = constants.norm.get().copied();
-        let spread = metric.factor * sharp.unwrap_or(constants.frobenius);
+        let spread = times(metric.factor, sharp.unwrap_or(constants.frobenius));
 
         let mut errors = ctx.take(RowError::LEN * n);
         let effort = if asked == Asked::Error(Effort::Pass) { Effort::Pass } else { Effort::Norms };
@@ -384,7 +384,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             for (k, moved) in moved.iter_mut().enumerate() {
                 let part = k * width..(k + 1) * width;
                 let sizes = 1.0 + norm(&u[part.clone()]) + norm(&y[part]);
-                *moved = prediction * (metric.factor * squares[first + k]).sqrt() + metric.evaluation * sizes;
+                *moved = prediction * (times(metric.factor, squares[first + k])).sqrt() + metric.evaluation * sizes;
                 *moved = if moved.is_nan() { f64::INFINITY } else { *moved };
             }
             self.slopes(u, y, &mut slopes[..rows]);
@@ -478,7 +478,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len() / Known::LEN);
         let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
         let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
-        let q = |k: usize| metric.factor * squares[first + k];
+        let q = |k: usize| times(metric.factor, squares[first + k]);
         let (mut block, mut far) = (RowBlock::default(), [0.0; BLOCK]);
         for k in 0..rows {
             block.h[k] = if energy == 0.0 { 0.0 } else { q(k).sqrt() * energy };
@@ -488,7 +488,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             self.loss.between_of_rows(u, y, &far[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
             let mut is_nearer = false;
             for k in 0..rows {
-                let nearer = energy * (q(k) / (1.0 + row.weight(first + k) * block.between[0][k] * q(k))).sqrt();
+                let nearer = reach(q(k), row.weight(first + k) * block.between[0][k], energy);
                 let gains = round < LOCALISATIONS && nearer < WORTHWHILE * block.h[k];
                 block.h[k] = if gains { nearer } else { block.h[k] };
                 is_nearer |= gains;
@@ -559,7 +559,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let mut h = if energy == 0.0 { 0.0 } else { q.sqrt() * energy };
         let mut here = self.between(u, y, h + moved);
         for _ in 0..LOCALISATIONS {
-            let nearer = energy * (q / (1.0 + weight * here.secant * q)).sqrt();
+            let nearer = reach(q, weight * here.secant, energy);
             if nearer < WORTHWHILE * h {
                 h = nearer;
                 here = self.between(u, y, h + moved);
@@ -637,8 +637,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let regularisation = self.regularisation(at.x);
         let (low, high) = self.penalty.curvature();
         let mut groups = vec![0.0; regularisation.lambdas.len()];
-        regularisation
-            .each(at.z.len(), |lambda, group, j| groups[group] += lambda * square(self.penalty.first(at.z[j]).abs()));
+        regularisation.each(at.z.len(), |lambda, group, j| {
+            groups[group] += square(lambda.sqrt() * self.penalty.first(at.z[j]).abs());
+        });
         let most = groups.iter().fold(0.0_f64, |most, group| most.max(*group));
         let second_order = if is_linear { 0.0 } else { 0.5 * (high / low) * energy * energy };
         Bounded {
@@ -659,6 +660,16 @@ pub(super) fn norm_of_gradient<P: Objective>(problem: &P, at: Point<'_>, ctx: &m
     let found = norm(&gradient);
     ctx.give(gradient);
     found
+}
+
+/// A product of numbers at least 0, that does not vanish where neither does.
+pub(super) fn times(a: f64, b: f64) -> f64 {
+    if a > 0.0 && b > 0.0 { (a * b).max(f64::MIN_POSITIVE) } else { a * b }
+}
+
+/// The most that |d| can be with b² + s d² <= b `energy` and d² <= q b².
+fn reach(q: f64, s: f64, energy: f64) -> f64 {
+    if s * q <= 1.0 { q.sqrt() * energy / (1.0 + s * q) } else { 0.5 * energy / s.sqrt() }
 }
 
 /// The square of a number at least 0, that does not vanish where it does not.
@@ -716,13 +727,13 @@ impl Split {
 
     /// max of kappa² a² + beta N b² over a² + b² <= a, for what D^T q moves, with ‖S^(-1/2) q‖ = 1.
     pub(super) fn value_along(self, spread: f64) -> f64 {
-        let (kappa_squared, beta) = (self.kappa_squared, self.beta * spread);
+        let (kappa_squared, beta) = (self.kappa_squared, times(self.beta, spread));
         if beta <= 2.0 * kappa_squared { kappa_squared } else { 0.25 * beta / (1.0 - kappa_squared / beta) }
     }
 
     /// max over 0 <= b <= 1 of kappa² (b - b²) + beta N b².
     pub(super) fn value(self, spread: f64) -> f64 {
-        let (kappa_squared, beta) = (self.kappa_squared, self.beta * spread);
+        let (kappa_squared, beta) = (self.kappa_squared, times(self.beta, spread));
         if 2.0 * beta > kappa_squared {
             beta
         } else if kappa_squared == 0.0 {
