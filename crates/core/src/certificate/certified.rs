@@ -2,8 +2,8 @@
 
 use super::hypergradient;
 use super::mixture::Mixture;
-use super::{AnalyticBound, Basis, Certificate, Effort, Parts, Reference, Uncertified, Unproved};
-use crate::ctx::{Cost, Ctx, bytes_of};
+use super::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved};
+use crate::ctx::{Ctx, bytes_of};
 use crate::design::gamma;
 use crate::estimator::{EstimateError, Estimator, Gradient};
 use crate::linear::{Factored, Hessian, HessianSolver};
@@ -13,10 +13,6 @@ use crate::solve::{Recorder, Solution, Trail};
 use crate::solver::Solver;
 use crate::vector::{distance, norm};
 
-/// An estimate is taken so many times: what is left out of it is of the size of what is in it.
-pub(super) const SAFETY: f64 = 3.0;
-/// A gradient at a reference of more than this share of that at z_T says too little to estimate by.
-pub(super) const BETTER: f64 = 0.5;
 /// Share of the distance from a reference that its own bound may have for no other to be looked for: the bound is then within
 /// (1 + s) / (1 - s) of the error.
 const WELL_KNOWN: f64 = 0.1;
@@ -38,7 +34,7 @@ const NEWTON_TOLERANCE: f64 = 1e-6;
 /// The estimator `E`, its gradients certified: [`Gradient::certificate`] is a [`Certificate`], or says why there is none.
 ///
 /// It takes at most one pass over D, or a tenth of those of the solve and the gradient; where x are the entries of D, or there are groups of
-/// columns and x are their log lambda, each point takes up to four. g1 has no better point than z_T by itself: [`Solve::trail`](crate::solve::Solve::trail) gives it one. With [`Certified::newton`] a Newton step is taken for the sake of the bound.
+/// columns and x are their log lambda, each point takes up to four, and of a hypergradient with respect to the entries up to seven. g1 has no better point than z_T by itself: [`Solve::trail`](crate::solve::Solve::trail) gives it one. With [`Certified::newton`] a Newton step is taken for the sake of the bound.
 ///
 /// ```
 /// use danskin_core::{design::Design, problem::{glm::Glm, loss::Squared}, solve::{Solve, Stop}, solver::GradientDescent};
@@ -381,15 +377,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
             let why = self.judged.iter().find_map(|judged| judged.bound.err()).unwrap_or(Unproved::Unknown);
             return self.estimate(iterate, ctx).ok_or(Uncertified::Unproved(why));
         };
-        Ok(Certificate {
-            bound: best.total(),
-            basis: Basis::Proved,
-            reference: best.reference,
-            localised: bound.localised,
-            parts: Parts { reference: best.distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
-            theorem: Some(bound.theorem),
-            cost: Cost::default(),
-        })
+        Ok(Certificate::proved(best.reference, best.distance, bound))
     }
 
     /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
@@ -402,23 +390,9 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         }
         let first = Known::of(iterate, self.problem, ctx);
         let share = nearest.residual / norm(&first.grad_z);
-        if share.is_nan() || share > BETTER {
-            return None;
-        }
         let mut change = vec![0.0; self.gradient.len()];
         self.problem.grad_x(first.at(self.x), -1.0, &mut change, ctx);
         self.problem.grad_x(nearest.known.at(self.x), 1.0, &mut change, ctx);
-        let left = norm(&change) * share / (1.0 - share);
-        let parts = Parts { reference: SAFETY * nearest.distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
-        let bound = parts.reference + parts.iterate;
-        bound.is_finite().then_some(Certificate {
-            bound,
-            basis: Basis::Estimated,
-            reference: nearest.reference,
-            localised: false,
-            parts,
-            theorem: None,
-            cost: Cost::default(),
-        })
+        Certificate::estimated(nearest.reference, nearest.distance, norm(&change), share)
     }
 }

@@ -1,8 +1,8 @@
 //! Certificates of gradients of f(z*(x), x), f other than L.
 
-use super::certified::{BETTER, Known, Refine, SAFETY, SHARPENING, apart};
-use super::{AnalyticBound, Basis, Certificate, Parts, Reference, Uncertified, Unproved};
-use crate::ctx::{Cost, Ctx};
+use super::certified::{Known, Refine, SHARPENING, apart};
+use super::{AnalyticBound, Certificate, Reference, Uncertified, Unproved};
+use crate::ctx::Ctx;
 use crate::estimator::Gradient;
 use crate::outer::Outer;
 use crate::problem::{Point, Problem};
@@ -14,6 +14,8 @@ use crate::vector::{axpy, distance, norm};
 struct Judged {
     reference: Reference,
     known: Known,
+    /// ‖grad_z f‖ there.
+    rhs: f64,
     value: Vec<f64>,
     /// ‖g - value‖.
     distance: f64,
@@ -34,14 +36,13 @@ struct Judge<'a, P: ?Sized, F: ?Sized> {
 }
 
 impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
-    fn judge(&self, reference: Reference, known: Known, v: &[f64], ctx: &mut Ctx) -> Judged {
+    /// `v` is thought to solve L_zz v = `rhs`, grad_z f at the point.
+    fn judge(&self, reference: Reference, known: Known, [v, rhs]: [&[f64]; 2], ctx: &mut Ctx) -> Judged {
         let Self { problem, outer, x, gradient } = *self;
         let at = known.at(x);
-        let mut rhs = vec![0.0; v.len()];
-        outer.grad_z(problem, at, &mut rhs, ctx);
         let (mut cross, mut value) = (vec![0.0; gradient.len()], vec![0.0; gradient.len()]);
         let mut changes = |radius: f64, ctx: &mut Ctx| outer.changes_within(problem, at, radius, ctx);
-        let mut bound = problem.adjoint_bound(at, v, &rhs, &mut cross, &mut changes, ctx);
+        let mut bound = problem.adjoint_bound(at, v, rhs, &mut cross, &mut changes, ctx);
         if bound.is_err() {
             cross.fill(0.0);
             problem.cross(at, v, 1.0, &mut cross, ctx);
@@ -53,7 +54,7 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
             bound.rounding += rounding;
         }
         let distance = apart(gradient, &value);
-        Judged { reference, distance, known, value, bound }
+        Judged { reference, distance, known, rhs: norm(rhs), value, bound }
     }
 }
 
@@ -77,45 +78,37 @@ where
     let Some(v) = &gradient.adjoint else { return Err(Uncertified::NoAdjoint) };
     let (mark, before) = (ctx.mark(), ctx.passes());
     let judge = Judge { problem, outer, x: at.x, gradient: &gradient.value };
-    let mut judged = vec![judge.judge(Reference::Iterate, Known::of(at, problem, ctx), v, ctx)];
+    let mut rhs = vec![0.0; v.len()];
+    outer.grad_z(problem, at, &mut rhs, ctx);
+    let mut judged = vec![judge.judge(Reference::Iterate, Known::of(at, problem, ctx), [v, &rhs], ctx)];
     let is_loose = judged[0].bound.is_ok_and(|bound| bound.is_loose);
     if is_loose && budget.saturating_sub(ctx.passes() - before) >= SHARPENING {
         problem.sharpen_bounds(at.x, ctx);
-        judged.push(judge.judge(Reference::Iterate, Known::of(judged[0].known.at(at.x), problem, ctx), v, ctx));
+        judged.push(judge.judge(Reference::Iterate, judged[0].known.clone(), [v, &rhs], ctx));
     }
-    if let Some((known, v)) = refined(solution, &judged[0].known, outer, newton, ctx) {
-        judged.push(judge.judge(Reference::Newton, known, &v, ctx));
+    if let Some((known, v, rhs)) = refined(solution, &judged[0].known, outer, newton, ctx) {
+        judged.push(judge.judge(Reference::Newton, known, [&v, &rhs], ctx));
     }
     let best = judged.iter().filter(|one| one.total().is_finite()).min_by(|a, b| a.total().total_cmp(&b.total()));
     let mut found = match best.and_then(|best| Some((best, best.bound.ok()?))) {
-        Some((best, bound)) => Certificate {
-            bound: best.total(),
-            basis: Basis::Proved,
-            reference: best.reference,
-            localised: bound.localised,
-            parts: Parts { reference: best.distance, iterate: bound.iterate, rounding: bound.rounding, linear: 0.0 },
-            theorem: Some(bound.theorem),
-            cost: Cost::default(),
-        },
-        None => estimate(&judged)?,
+        Some((best, bound)) => Certificate::proved(best.reference, best.distance, bound),
+        // Where L has no minimum there is nothing to be near.
+        None => estimate(&judged, problem.falls_for_ever(judged[judged.len() - 1].known.at(at.x), ctx))?,
     };
     if let Some(linear) = gradient.linear {
-        let mut rhs = ctx.take(at.z.len());
-        outer.grad_z(problem, at, &mut rhs, ctx);
-        found.parts.linear = problem.linear_bound(at, linear.residual * norm(&rhs), ctx).unwrap_or(0.0);
-        ctx.give(rhs);
+        found.parts.linear = problem.linear_bound(at, linear.residual * judged[0].rhs, ctx).unwrap_or(0.0);
     }
     Ok(Certificate { cost: ctx.since(mark), ..found })
 }
 
-/// A Newton step from z_T or, where that is nearer, from the mixture of the trail; with the adjoint there.
+/// A Newton step from z_T or, where that is nearer, from the mixture of the trail; with the adjoint there, and grad_z f.
 fn refined<P, S, R, F, N>(
     solution: &Solution<'_, P, S, R>,
     first: &Known,
     outer: &F,
     newton: &N,
     ctx: &mut Ctx,
-) -> Option<(Known, Vec<f64>)>
+) -> Option<(Known, Vec<f64>, Vec<f64>)>
 where
     P: Problem + ?Sized,
     S: Solver<P>,
@@ -135,24 +128,18 @@ where
     let mut rhs = vec![0.0; z.len()];
     outer.grad_z(problem, known.at(x), &mut rhs, ctx);
     let v = newton.solve(problem, known.at(x), &rhs, ctx)?;
-    Some((known, v))
+    Some((known, v, rhs))
 }
 
 /// Where nothing is proved: the distance to what a Newton step gives, and what is left there in proportion.
-fn estimate(judged: &[Judged]) -> Result<Certificate, Uncertified> {
+fn estimate(judged: &[Judged], falls_for_ever: bool) -> Result<Certificate, Uncertified> {
     let why = judged.iter().find_map(|one| one.bound.err()).unwrap_or(Unproved::Unknown);
     let (first, last) = (&judged[0], &judged[judged.len() - 1]);
     let share = norm(&last.known.grad_z) / norm(&first.known.grad_z);
     // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
-    if last.reference != Reference::Newton || why == Unproved::Overflow || share.is_nan() || share > BETTER {
+    if last.reference != Reference::Newton || why == Unproved::Overflow || falls_for_ever {
         return Err(why.into());
     }
-    let left = distance(&first.value, &last.value) * share / (1.0 - share);
-    let parts = Parts { reference: SAFETY * last.distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
-    let bound = parts.reference + parts.iterate;
-    if !bound.is_finite() {
-        return Err(why.into());
-    }
-    let (basis, reference) = (Basis::Estimated, last.reference);
-    Ok(Certificate { bound, basis, reference, localised: false, parts, theorem: None, cost: Cost::default() })
+    let change = distance(&first.value, &last.value);
+    Certificate::estimated(last.reference, last.distance, change, share).ok_or(why.into())
 }

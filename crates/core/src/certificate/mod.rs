@@ -38,6 +38,11 @@ use thiserror::Error;
 
 use crate::ctx::Cost;
 
+/// An estimate is taken so many times: what is left out of it is of the size of what is in it.
+const SAFETY: f64 = 3.0;
+/// A gradient at a reference of more than this share of that at z_T says too little to estimate by.
+const BETTER: f64 = 0.5;
+
 /// A bound on ‖g - grad l(x)‖.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Certificate {
@@ -56,6 +61,33 @@ pub struct Certificate {
     pub theorem: Option<Theorem>,
     /// What it cost beyond the gradient.
     pub cost: Cost,
+}
+
+impl Certificate {
+    /// Through a point at `distance` from the gradient, with the bound there.
+    fn proved(reference: Reference, distance: f64, bound: AnalyticBound) -> Self {
+        let AnalyticBound { iterate, rounding, localised, theorem, .. } = bound;
+        Self {
+            bound: distance + bound.total(),
+            basis: Basis::Proved,
+            reference,
+            localised,
+            parts: Parts { reference: distance, iterate, rounding, linear: 0.0 },
+            theorem: Some(theorem),
+            cost: Cost::default(),
+        }
+    }
+
+    /// Of a point at `distance` from the gradient, to which the gradient at z_T moved by `change` while grad_z L fell to `share`: what is left
+    /// is in proportion. `None` where it fell by too little to tell.
+    fn estimated(reference: Reference, distance: f64, change: f64, share: f64) -> Option<Self> {
+        let left = change * share / (1.0 - share);
+        let parts = Parts { reference: SAFETY * distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
+        let bound = parts.reference + parts.iterate;
+        let (basis, cost) = (Basis::Estimated, Cost::default());
+        let found = Self { bound, basis, reference, localised: false, parts, theorem: None, cost };
+        (share <= BETTER && bound.is_finite()).then_some(found)
+    }
 }
 
 /// What a bound is made of.

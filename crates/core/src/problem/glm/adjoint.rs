@@ -22,11 +22,12 @@
 //!
 //! Source: the implicit function theorem; the bounds are this project's.
 
-use super::bound::{Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square, times};
+use super::bound::{BLOCK, Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square, times};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
 use crate::ctx::Ctx;
 use crate::design::{Block, Pass, gamma};
+use crate::problem::loss::Between;
 use crate::problem::{Objective, Point, Problem};
 use crate::rowwise;
 use crate::vector::norm;
@@ -106,6 +107,23 @@ struct Bent {
 
 impl Bent {
     const LEN: usize = 15;
+
+    /// Of a row of no weight.
+    const NONE: Self = Self {
+        c2: 0.0,
+        s: 0.0,
+        most: 0.0,
+        least: 0.0,
+        secant: 0.0,
+        reach: 0.0,
+        curvature: [0.0; 2],
+        cross: [0.0; 2],
+        size: 0.0,
+        error: 0.0,
+        moved: 0.0,
+        own: 0.0,
+        localised: true,
+    };
 
     fn write(self, out: &mut [f64]) {
         let [bend, bend_cap] = self.curvature;
@@ -212,16 +230,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         ctx: &mut Ctx,
     ) -> Result<AnalyticBound, Unproved> {
         self.check_convexity(at.x)?;
-        let bound = if at.grad_z.is_empty() || at.memo.is_empty() {
-            let (mut grad_z, mut memo) = (ctx.take(self.latent_len()), ctx.take(self.memo_len()));
-            self.grad_z(at.z, at.x, &mut grad_z, &mut memo, ctx);
-            let found = self.error_at(Point { grad_z: &grad_z, memo: &memo, ..at }, [v, rhs], cross, outer, ctx);
-            ctx.give(memo);
-            ctx.give(grad_z);
-            found?
-        } else {
-            self.error_at(at, [v, rhs], cross, outer, ctx)?
-        };
+        let bound = self.with_gradient(at, ctx, |at, ctx| self.error_at(at, [v, rhs], cross, outer, ctx))?;
         if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
     }
 
@@ -249,13 +258,17 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (row, squares) = (self.row(at.x), self.row_squares(&constants));
         let of_dots = gamma(constants.roundings.0 + 2) * self.in_metric(at, |j, root| v[j] * root);
         let mut rows = vec![0.0; Bent::LEN * n];
-        rowwise::for_each(Bent::LEN, &mut rows, |i, out| {
-            let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
-            let (q, moved) = (times(metric.factor, squares[i]), errors[i * RowError::LEN + RowError::MOVED]);
-            let size = norm(row.of(&p, i));
-            match self.bent(&metric, of_row, (q, moved), energy, [size, of_dots * q.sqrt()]) {
-                Some(bent) => bent.write(out),
-                None => out.fill(f64::NAN),
+        rowwise::for_each_block(Bent::LEN, BLOCK, &mut rows, |first, out| {
+            let block = self.localise(&metric, at, (squares, &errors), first, out.len() / Bent::LEN, energy);
+            for (k, out) in out.chunks_exact_mut(Bent::LEN).enumerate() {
+                let i = first + k;
+                let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
+                let within = (block.h[k], errors[i * RowError::LEN + RowError::MOVED], block.between(k));
+                let of_size = of_dots * times(metric.factor, squares[i]).sqrt();
+                match self.bent(&metric, of_row, within, [norm(row.of(&p, i)), of_size]) {
+                    Some(bent) => bent.write(out),
+                    None => out.fill(f64::NAN),
+                }
             }
         });
         let residual = self.in_metric(at, |j, root| (image[j] - rhs[j]) / root);
@@ -336,15 +349,13 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         &self,
         metric: &Metric,
         (u, y, weight): (&[f64], &[f64], f64),
-        (q, moved): (f64, f64),
-        energy: f64,
+        (h, moved, here): (f64, f64, Between),
         [size, of_size]: [f64; 2],
     ) -> Option<Bent> {
-        let (h, here) = self.localise((u, y, weight), moved, q, energy);
         let far = h + moved;
         let third = self.loss.third(u, y, far)?;
         if weight == 0.0 && self.wrt != Wrt::Weights {
-            return Some(Bent::read(&[0.0; Bent::LEN - 1].into_iter().chain([1.0]).collect::<Vec<_>>()));
+            return Some(Bent::NONE);
         }
         // What is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
@@ -483,7 +494,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     /// How grad_z and grad_x can change within `radius`, and what rounding can have done to them; no better than by ‖D‖_F.
     pub(super) fn changes(&self, at: Point<'_>, radius: f64, ctx: &mut Ctx) -> Option<Changes> {
-        let (n, width, row) = (self.design.rows(), self.loss.width(), self.row(at.x));
+        /// Numbers of a row: its curvature, that times ‖d_i‖, ‖a_i‖ and its error, the change of its part of grad_x, and what rounding does to that.
+        const LEN: usize = 6;
+        let (n, row) = (self.design.rows(), self.row(at.x));
         if row.weights.iter().any(|weight| weight.is_nan() || *weight < 0.0) {
             return None;
         }
@@ -494,32 +507,28 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
         let (of_dots, of_sums) = matrix.roundings();
         let (of_dots, of_sums) = (gamma(of_dots + 2) * norm(at.z), gamma(of_sums + 2));
-        let mut memo = at.memo.to_vec();
-        if memo.is_empty() {
-            memo = vec![0.0; n * width];
-            matrix.apply_wide(width, at.z, &mut memo, ctx);
-        }
-        let at = Point { memo: &memo, ..at };
-        const LEN: usize = 6;
         let mut rows = vec![0.0; LEN * n];
-        rowwise::for_each(LEN, &mut rows, |i, out| {
-            let (u, y, weight, q) = (row.of(&memo, i), row.y(i), row.weight(i), squares[i].sqrt());
-            let moved = of_dots * q + evaluation * (1.0 + norm(u) + norm(y));
-            let far = q * radius + moved;
-            let product = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { times(a, b) };
-            let Some(between) = self.loss.between(u, y, far) else { return out.fill(f64::NAN) };
-            let curvature = product(weight, between.curvature);
-            let (size, steepest) = (product(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
-            let error = product(curvature, moved) + evaluation * size;
-            let (by_x, own) = match self.wrt {
-                Wrt::Targets => (product(weight, between.cross), product(product(weight, between.cross), moved)),
-                Wrt::Weights => {
-                    let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                    (steepest, product(steepest, moved) + evaluation * terms)
-                }
-                Wrt::Regularisation | Wrt::Design => (0.0, 0.0),
-            };
-            out.copy_from_slice(&[curvature, product(curvature, q), size, error, product(by_x, q * radius), own]);
+        let of_gradient = self.with_predictions(at, ctx, |memo, ctx| {
+            rowwise::for_each(LEN, &mut rows, |i, out| {
+                let (u, y, weight, q) = (row.of(memo, i), row.y(i), row.weight(i), squares[i].sqrt());
+                let moved = of_dots * q + evaluation * (1.0 + norm(u) + norm(y));
+                let far = q * radius + moved;
+                let product = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { times(a, b) };
+                let Some(between) = self.loss.between(u, y, far) else { return out.fill(f64::NAN) };
+                let curvature = product(weight, between.curvature);
+                let (size, steepest) = (product(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
+                let error = product(curvature, moved) + evaluation * size;
+                let (by_x, own) = match self.wrt {
+                    Wrt::Targets => (product(weight, between.cross), product(product(weight, between.cross), moved)),
+                    Wrt::Weights => {
+                        let terms = (steepest + norm(y)) * (1.0 + norm(u));
+                        (steepest, product(steepest, moved) + evaluation * terms)
+                    }
+                    Wrt::Regularisation | Wrt::Design => (0.0, 0.0),
+                };
+                out.copy_from_slice(&[curvature, product(curvature, q), size, error, product(by_x, q * radius), own]);
+            });
+            norm_of_gradient(self, Point { memo, ..at }, ctx)
         });
         let column = |offset: usize| rows.iter().skip(offset).step_by(LEN).copied();
         // ‖D^T diag(S) D‖ is at most its trace.
@@ -534,7 +543,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let grad_z = (trace * (1.0 + gamma(n + 8)) + most) * radius
             + frobenius * (errors + of_sums * (sizes + errors))
             + 8.0 * f64::EPSILON * (slopes + frobenius * sizes);
-        let rounding = (evaluation + gamma(m + 8)) * norm_of_gradient(self, at, ctx);
+        let rounding = (evaluation + gamma(m + 8)) * of_gradient;
         let grad_x = match self.wrt {
             Wrt::Targets | Wrt::Weights => norm_of(column(4)) + norm_of(column(5)) + rounding,
             // lambda_g |r(z) - r(z')| adds up to at most ‖lambda r'‖ and what it grows by, times the distance.

@@ -138,12 +138,20 @@ pub(super) struct Metric {
 }
 
 /// Rows that are known at a time.
-const BLOCK: usize = 256;
+pub(super) const BLOCK: usize = 256;
 
 /// How far they can be from where they are at z*, and secants, curvatures and crosses within that.
-struct RowBlock {
-    h: [f64; BLOCK],
+pub(super) struct RowBlock {
+    pub(super) h: [f64; BLOCK],
     between: [[f64; BLOCK]; 3],
+}
+
+impl RowBlock {
+    /// What is known within h of row `k`.
+    pub(super) fn between(&self, k: usize) -> Between {
+        let [secant, curvature, cross] = [0, 1, 2].map(|of| self.between[of][k]);
+        Between { secant, curvature, cross }
+    }
 }
 
 impl Default for RowBlock {
@@ -182,17 +190,26 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     fn certify(&self, at: Point<'_>, asked: Asked, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
         self.check_convexity(at.x)?;
-        let bound = if at.grad_z.is_empty() || at.memo.is_empty() {
-            let (mut grad_z, mut memo) = (ctx.take(self.latent_len()), ctx.take(self.memo_len()));
-            self.grad_z(at.z, at.x, &mut grad_z, &mut memo, ctx);
-            let found = self.certify_known(Point { grad_z: &grad_z, memo: &memo, ..at }, asked, ctx);
-            ctx.give(memo);
-            ctx.give(grad_z);
-            found?
-        } else {
-            self.certify_known(at, asked, ctx)?
-        };
+        let bound = self.with_gradient(at, ctx, |at, ctx| self.certify_known(at, asked, ctx))?;
         if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
+    }
+
+    /// Calls `read` with gradient and memo at `at`, evaluated where they are not there.
+    pub(super) fn with_gradient<T>(
+        &self,
+        at: Point<'_>,
+        ctx: &mut Ctx,
+        read: impl FnOnce(Point<'_>, &mut Ctx) -> T,
+    ) -> T {
+        if !at.grad_z.is_empty() && !at.memo.is_empty() {
+            return read(at, ctx);
+        }
+        let (mut grad_z, mut memo) = (ctx.take(self.latent_len()), ctx.take(self.memo_len()));
+        self.grad_z(at.z, at.x, &mut grad_z, &mut memo, ctx);
+        let found = read(Point { grad_z: &grad_z, memo: &memo, ..at }, ctx);
+        ctx.give(memo);
+        ctx.give(grad_z);
+        found
     }
 
     pub(super) fn check_convexity(&self, x: &[f64]) -> Result<(), Unproved> {
@@ -351,9 +368,14 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     /// What a row's prediction, known but for `moved`, leaves open.
     fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
-        let moved = moved + metric.evaluation * (1.0 + norm(u) + norm(y));
-        let moved = if moved.is_nan() { f64::INFINITY } else { moved };
+        let moved = Self::moved(metric, u, y, moved);
         Self::error_of_row(metric, (self.slope(u, y), weight), moved, self.between(u, y, moved).curvature)
+    }
+
+    /// How far u may be from what it stands for, `by` on account of its sum, and what an evaluation of the loss leaves open.
+    fn moved(metric: &Metric, u: &[f64], y: &[f64], by: f64) -> f64 {
+        let moved = by + metric.evaluation * (1.0 + norm(u) + norm(y));
+        if moved.is_nan() { f64::INFINITY } else { moved }
     }
 
     fn error_of_row(metric: &Metric, (slope, weight): (f64, f64), moved: f64, curvature: f64) -> RowError {
@@ -383,9 +405,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             let moved = &mut block.h[..rows];
             for (k, moved) in moved.iter_mut().enumerate() {
                 let part = k * width..(k + 1) * width;
-                let sizes = 1.0 + norm(&u[part.clone()]) + norm(&y[part]);
-                *moved = prediction * (times(metric.factor, squares[first + k])).sqrt() + metric.evaluation * sizes;
-                *moved = if moved.is_nan() { f64::INFINITY } else { *moved };
+                let by = prediction * times(metric.factor, squares[first + k]).sqrt();
+                *moved = Self::moved(metric, &u[part.clone()], &y[part], by);
             }
             self.slopes(u, y, &mut slopes[..rows]);
             self.loss.between_of_rows(u, y, &block.h[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
@@ -478,39 +499,20 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len() / Known::LEN);
         let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
         let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
-        let q = |k: usize| times(metric.factor, squares[first + k]);
-        let (mut block, mut far) = (RowBlock::default(), [0.0; BLOCK]);
-        for k in 0..rows {
-            block.h[k] = if energy == 0.0 { 0.0 } else { q(k).sqrt() * energy };
-        }
-        for round in 0..=LOCALISATIONS {
-            (0..rows).for_each(|k| far[k] = block.h[k] + moved(k));
-            self.loss.between_of_rows(u, y, &far[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
-            let mut is_nearer = false;
-            for k in 0..rows {
-                let nearer = reach(q(k), row.weight(first + k) * block.between[0][k], energy);
-                let gains = round < LOCALISATIONS && nearer < WORTHWHILE * block.h[k];
-                block.h[k] = if gains { nearer } else { block.h[k] };
-                is_nearer |= gains;
-            }
-            if !is_nearer {
-                break;
-            }
-        }
+        let block = self.localise(metric, at, (squares, errors), first, rows, energy);
         // A row is localised where its curvature is known to a factor of e, or its secant is to that of the curvature at u.
         let e = std::f64::consts::E;
         let is_known = |k: usize| block.between[0][k] * e >= block.between[1][k];
         let mut here = [[f64::INFINITY; BLOCK]; 3];
         if !(0..rows).all(is_known) {
-            (0..rows).for_each(|k| far[k] = moved(k));
+            let far: Vec<f64> = (0..rows).map(moved).collect();
             self.loss.between_of_rows(u, y, &far[..rows], here.each_mut().map(|out| &mut out[..rows]));
         }
         for (k, out) in out.chunks_exact_mut(Known::LEN).enumerate() {
             let part = k * width..(k + 1) * width;
             let of_row = (&u[part.clone()], &y[part], row.weight(first + k));
-            let [secant, curvature, cross] = [0, 1, 2].map(|of| block.between[of][k]);
-            let known = self.known(metric, of_row, moved(k), block.h[k], Between { secant, curvature, cross });
-            let localised = known.localised || is_known(k) || secant * e >= here[0][k];
+            let known = self.known(metric, of_row, moved(k), block.h[k], block.between(k));
+            let localised = known.localised || is_known(k) || block.between[0][k] * e >= here[0][k];
             Known { localised, ..known }.write(out);
         }
     }
@@ -548,26 +550,40 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         self.loss.between(u, y, h).unwrap_or(Between::UNKNOWN)
     }
 
-    /// How far the prediction of a row can be from that at z*, but for `moved`, and what its loss does within that.
+    /// How far predictions of `rows` rows from `first` on can be from those at z*, but for what rounding moved them by, and what the loss does within
+    /// both.
     pub(super) fn localise(
         &self,
-        (u, y, weight): (&[f64], &[f64], f64),
-        moved: f64,
-        q: f64,
+        metric: &Metric,
+        at: Point<'_>,
+        (squares, errors): (&[f64], &[f64]),
+        first: usize,
+        rows: usize,
         energy: f64,
-    ) -> (f64, Between) {
-        let mut h = if energy == 0.0 { 0.0 } else { q.sqrt() * energy };
-        let mut here = self.between(u, y, h + moved);
-        for _ in 0..LOCALISATIONS {
-            let nearer = reach(q, weight * here.secant, energy);
-            if nearer < WORTHWHILE * h {
-                h = nearer;
-                here = self.between(u, y, h + moved);
-            } else {
+    ) -> RowBlock {
+        let row = self.row(at.x);
+        let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
+        let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
+        let q = |k: usize| times(metric.factor, squares[first + k]);
+        let (mut block, mut far) = (RowBlock::default(), [0.0; BLOCK]);
+        for k in 0..rows {
+            block.h[k] = if energy == 0.0 { 0.0 } else { q(k).sqrt() * energy };
+        }
+        for round in 0..=LOCALISATIONS {
+            (0..rows).for_each(|k| far[k] = block.h[k] + moved(k));
+            self.loss.between_of_rows(u, y, &far[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
+            let mut is_nearer = false;
+            for k in 0..rows {
+                let nearer = reach(q(k), row.weight(first + k) * block.between[0][k], energy);
+                let gains = round < LOCALISATIONS && nearer < WORTHWHILE * block.h[k];
+                block.h[k] = if gains { nearer } else { block.h[k] };
+                is_nearer |= gains;
+            }
+            if !is_nearer {
                 break;
             }
         }
-        (h, here)
+        block
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]

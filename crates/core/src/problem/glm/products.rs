@@ -70,7 +70,12 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// Calls `read` with u = D z: the memo where there is one, else a scratch buffer filled by a pass.
-    fn with_predictions<T>(&self, at: Point<'_>, ctx: &mut Ctx, read: impl FnOnce(&[f64], &mut Ctx) -> T) -> T {
+    pub(super) fn with_predictions<T>(
+        &self,
+        at: Point<'_>,
+        ctx: &mut Ctx,
+        read: impl FnOnce(&[f64], &mut Ctx) -> T,
+    ) -> T {
         if at.memo.is_empty() {
             let mut u = ctx.take(self.memo_len());
             self.matrix(at.x).apply_wide(self.loss.width(), at.z, &mut u, ctx);
