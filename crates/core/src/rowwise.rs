@@ -22,8 +22,8 @@ pub(crate) fn sum(n: usize, term: impl Fn(usize) -> f64 + Sync, ctx: &mut Ctx) -
 }
 
 /// `update(i, &mut out[i width..][..width])` for every row i.
-pub(crate) fn for_each(width: usize, out: &mut [f64], update: impl Fn(usize, &mut [f64]) + Sync) {
-    let chunk = |(k, chunk): (usize, &mut [f64])| {
+pub(crate) fn for_each<T: Send>(width: usize, out: &mut [T], update: impl Fn(usize, &mut [T]) + Sync) {
+    let chunk = |(k, chunk): (usize, &mut [T])| {
         for (i, row) in chunk.chunks_exact_mut(width).enumerate() {
             update(k * CHUNK + i, row);
         }
@@ -35,9 +35,14 @@ pub(crate) fn for_each(width: usize, out: &mut [f64], update: impl Fn(usize, &mu
     }
 }
 
-/// `update(i, &mut out[i width..])` for blocks of at most `rows` rows from row i on, `width` numbers each.
-pub(crate) fn for_each_block(width: usize, rows: usize, out: &mut [f64], update: impl Fn(usize, &mut [f64]) + Sync) {
-    let chunk = |(k, chunk): (usize, &mut [f64])| {
+/// `update(i, &mut out[i width..])` for blocks of at most `rows` rows from row i on, `width` entries each.
+pub(crate) fn for_each_block<T: Send>(
+    width: usize,
+    rows: usize,
+    out: &mut [T],
+    update: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let chunk = |(k, chunk): (usize, &mut [T])| {
         for (b, block) in chunk.chunks_mut(rows * width).enumerate() {
             update(k * CHUNK + b * rows, block);
         }
@@ -49,22 +54,13 @@ pub(crate) fn for_each_block(width: usize, rows: usize, out: &mut [f64], update:
     }
 }
 
-/// `max_i of(i)` over the rows of `from`, `width` numbers each, of K numbers at once; minus infinity where there is none. The order of rows is of no
-/// account.
-pub(crate) fn largest_of<const K: usize>(
-    width: usize,
-    from: &[f64],
-    of: impl Fn(&[f64]) -> [f64; K] + Sync,
-) -> [f64; K] {
+/// `max_i of(rows[i])` of K numbers at once; minus infinity where there is none. The order of rows is of no account.
+pub(crate) fn largest_of<T: Sync, const K: usize>(rows: &[T], of: impl Fn(&T) -> [f64; K] + Sync) -> [f64; K] {
     let none = [f64::NEG_INFINITY; K];
     let larger = |mut most: [f64; K], row: [f64; K]| {
         most.iter_mut().zip(row).for_each(|(most, row)| *most = most.max(row));
         most
     };
-    let chunk = |chunk: &[f64]| chunk.chunks_exact(width).map(&of).fold(none, larger);
-    if from.len() > CHUNK * width {
-        from.par_chunks(CHUNK * width).map(chunk).reduce(|| none, larger)
-    } else {
-        chunk(from)
-    }
+    let chunk = |chunk: &[T]| chunk.iter().map(&of).fold(none, larger);
+    if rows.len() > CHUNK { rows.par_chunks(CHUNK).map(chunk).reduce(|| none, larger) } else { chunk(rows) }
 }

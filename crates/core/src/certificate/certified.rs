@@ -8,7 +8,7 @@ use crate::design::gamma;
 use crate::estimator::{EstimateError, Estimator, Gradient};
 use crate::linear::{Factored, Hessian, HessianSolver};
 use crate::outer::Outer;
-use crate::problem::{Point, Problem};
+use crate::problem::{Evaluated, Point, Problem};
 use crate::solve::{Recorder, Solution, Trail};
 use crate::solver::Solver;
 use crate::vector::{distance, norm};
@@ -186,7 +186,7 @@ where
             _ => mixing.point(&candidates.judged),
         };
         if let Some(z) = z {
-            let known = candidates.evaluate(&z, ctx);
+            let known = Evaluated::new(problem, z, at.x, ctx);
             mixing.note(&known);
             candidates.judge(reference, known, ctx);
         }
@@ -198,7 +198,7 @@ where
             break;
         }
         let Some(z) = mixing.point(&candidates.judged) else { break };
-        let known = candidates.evaluate(&z, ctx);
+        let known = Evaluated::new(problem, z, at.x, ctx);
         mixing.note(&known);
         if norm(&known.grad_z) < GAIN * candidates.least_residual() {
             candidates.judge(Reference::Mixture, known, ctx);
@@ -208,12 +208,12 @@ where
         }
     }
     if candidates.least_residual() >= solution.residual() || candidates.best().is_none() {
-        candidates.judge(Reference::Iterate, Known::of(at, problem, ctx), ctx);
+        candidates.judge(Reference::Iterate, Evaluated::of(problem, at, ctx), ctx);
     }
     if !candidates.are_settled() {
         let refined = candidates.nearest().and_then(|nearest| newton.refine(problem, nearest.known.at(at.x), ctx));
         if let Some(z) = refined {
-            let known = candidates.evaluate(&z, ctx);
+            let known = Evaluated::new(problem, z, at.x, ctx);
             candidates.judge(Reference::Newton, known, ctx);
         }
     }
@@ -247,7 +247,7 @@ impl Mixing<'_> {
         self.mixture.get_or_insert_with(|| Mixture::of(self.trail.pairs().chain(pairs()))).point()
     }
 
-    fn note(&mut self, known: &Known) {
+    fn note(&mut self, known: &Evaluated) {
         if let Some(mixture) = &mut self.mixture {
             mixture.push(&known.z, &known.grad_z);
         }
@@ -264,35 +264,11 @@ pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
     distance(a, b) * (1.0 + gamma(a.len() + 8))
 }
 
-/// A point with its gradient and memo.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) z: Vec<f64>,
-    pub(super) grad_z: Vec<f64>,
-    memo: Vec<f64>,
-}
-
-impl Known {
-    /// What is known at `at`, evaluated where it is not.
-    pub(super) fn of<P: Problem + ?Sized>(at: Point<'_>, problem: &P, ctx: &mut Ctx) -> Self {
-        let (z, mut grad_z, mut memo) = (at.z.to_vec(), at.grad_z.to_vec(), at.memo.to_vec());
-        if grad_z.is_empty() {
-            (grad_z, memo) = (vec![0.0; z.len()], vec![0.0; problem.memo_len()]);
-            problem.grad_z(&z, at.x, &mut grad_z, &mut memo, ctx);
-        }
-        Self { z, grad_z, memo }
-    }
-
-    pub(super) fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
-        Point { z: &self.z, x, memo: &self.memo, grad_z: &self.grad_z }
-    }
-}
-
 /// One reference that was looked at.
 #[derive(Clone, Debug)]
 struct Judged {
     reference: Reference,
-    known: Known,
+    known: Evaluated,
     /// ‖g - g1(z')‖.
     distance: f64,
     /// ‖grad_z L(z', x)‖.
@@ -323,12 +299,7 @@ struct Candidates<'a, P: ?Sized> {
 }
 
 impl<P: Problem + ?Sized> Candidates<'_, P> {
-    /// z' with its gradient; one pass.
-    fn evaluate(&self, z: &[f64], ctx: &mut Ctx) -> Known {
-        Known::of(Point::new(z, self.x), self.problem, ctx)
-    }
-
-    fn judge(&mut self, reference: Reference, known: Known, ctx: &mut Ctx) {
+    fn judge(&mut self, reference: Reference, known: Evaluated, ctx: &mut Ctx) {
         let mut g1 = vec![0.0; self.gradient.len()];
         self.problem.grad_x(known.at(self.x), 1.0, &mut g1, ctx);
         let (distance, residual) = (apart(self.gradient, &g1), norm(&known.grad_z));
@@ -388,7 +359,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         if is_far || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
             return None;
         }
-        let first = Known::of(iterate, self.problem, ctx);
+        let first = Evaluated::of(self.problem, iterate, ctx);
         let share = nearest.residual / norm(&first.grad_z);
         let mut change = vec![0.0; self.gradient.len()];
         self.problem.grad_x(first.at(self.x), -1.0, &mut change, ctx);

@@ -1,19 +1,19 @@
 //! Certificates of gradients of f(z*(x), x), f other than L.
 
-use super::certified::{Known, Refine, SHARPENING, apart};
+use super::certified::{Refine, SHARPENING, apart};
 use super::{AnalyticBound, Certificate, Reference, Uncertified, Unproved};
 use crate::ctx::Ctx;
 use crate::estimator::Gradient;
 use crate::outer::Outer;
-use crate::problem::{Point, Problem};
-use crate::solve::{Recorder, Solution};
+use crate::problem::{Evaluated, Point, Problem};
+use crate::solve::{Recorder, Solution, Trail};
 use crate::solver::Solver;
 use crate::vector::{axpy, distance, norm};
 
 /// grad_x f - L_xz v at a point and an adjoint, and how wrong it can be.
 struct Judged {
     reference: Reference,
-    known: Known,
+    known: Evaluated,
     /// ‖grad_z f‖ there.
     rhs: f64,
     value: Vec<f64>,
@@ -37,7 +37,7 @@ struct Judge<'a, P: ?Sized, F: ?Sized> {
 
 impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
     /// `v` is thought to solve L_zz v = `rhs`, grad_z f at the point.
-    fn judge(&self, reference: Reference, known: Known, [v, rhs]: [&[f64]; 2], ctx: &mut Ctx) -> Judged {
+    fn judge(&self, reference: Reference, known: Evaluated, [v, rhs]: [&[f64]; 2], ctx: &mut Ctx) -> Judged {
         let Self { problem, outer, x, gradient } = *self;
         let at = known.at(x);
         let (mut cross, mut value) = (vec![0.0; gradient.len()], vec![0.0; gradient.len()]);
@@ -55,6 +55,28 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
         }
         let distance = apart(gradient, &value);
         Judged { reference, distance, known, rhs: norm(rhs), value, bound }
+    }
+
+    /// grad_z f.
+    fn rhs(&self, at: Point<'_>, ctx: &mut Ctx) -> Vec<f64> {
+        let mut rhs = vec![0.0; at.z.len()];
+        self.outer.grad_z(self.problem, at, &mut rhs, ctx);
+        rhs
+    }
+
+    /// A Newton step from `first` or, where that is nearer, from the mixture of the trail; with the adjoint there.
+    fn refined<N: Refine<P>>(&self, trail: &Trail, first: &Evaluated, newton: &N, ctx: &mut Ctx) -> Option<Judged> {
+        if !newton.is_there() {
+            return None;
+        }
+        let Self { problem, x, .. } = *self;
+        let mixed = trail.mixture().map(|z| Evaluated::new(problem, z, x, ctx));
+        let nearer = mixed.filter(|mixed| norm(&mixed.grad_z) < norm(&first.grad_z));
+        let z = newton.refine(problem, nearer.as_ref().unwrap_or(first).at(x), ctx)?;
+        let known = Evaluated::new(problem, z, x, ctx);
+        let rhs = self.rhs(known.at(x), ctx);
+        let v = newton.solve(problem, known.at(x), &rhs, ctx)?;
+        Some(self.judge(Reference::Newton, known, [&v, &rhs], ctx))
     }
 }
 
@@ -78,17 +100,14 @@ where
     let Some(v) = &gradient.adjoint else { return Err(Uncertified::NoAdjoint) };
     let (mark, before) = (ctx.mark(), ctx.passes());
     let judge = Judge { problem, outer, x: at.x, gradient: &gradient.value };
-    let mut rhs = vec![0.0; v.len()];
-    outer.grad_z(problem, at, &mut rhs, ctx);
-    let mut judged = vec![judge.judge(Reference::Iterate, Known::of(at, problem, ctx), [v, &rhs], ctx)];
+    let rhs = judge.rhs(at, ctx);
+    let mut judged = vec![judge.judge(Reference::Iterate, Evaluated::of(problem, at, ctx), [v, &rhs], ctx)];
     let is_loose = judged[0].bound.is_ok_and(|bound| bound.is_loose);
     if is_loose && budget.saturating_sub(ctx.passes() - before) >= SHARPENING {
         problem.sharpen_bounds(at.x, ctx);
         judged.push(judge.judge(Reference::Iterate, judged[0].known.clone(), [v, &rhs], ctx));
     }
-    if let Some((known, v, rhs)) = refined(solution, &judged[0].known, outer, newton, ctx) {
-        judged.push(judge.judge(Reference::Newton, known, [&v, &rhs], ctx));
-    }
+    judged.extend(judge.refined(solution.trail(), &judged[0].known, newton, ctx));
     let best = judged.iter().filter(|one| one.total().is_finite()).min_by(|a, b| a.total().total_cmp(&b.total()));
     let mut found = match best.and_then(|best| Some((best, best.bound.ok()?))) {
         Some((best, bound)) => Certificate::proved(best.reference, best.distance, bound),
@@ -99,36 +118,6 @@ where
         found.parts.linear = problem.linear_bound(at, linear.residual * judged[0].rhs, ctx).unwrap_or(0.0);
     }
     Ok(Certificate { cost: ctx.since(mark), ..found })
-}
-
-/// A Newton step from z_T or, where that is nearer, from the mixture of the trail; with the adjoint there, and grad_z f.
-fn refined<P, S, R, F, N>(
-    solution: &Solution<'_, P, S, R>,
-    first: &Known,
-    outer: &F,
-    newton: &N,
-    ctx: &mut Ctx,
-) -> Option<(Known, Vec<f64>, Vec<f64>)>
-where
-    P: Problem + ?Sized,
-    S: Solver<P>,
-    R: Recorder<P, S>,
-    F: Outer<P> + ?Sized,
-    N: Refine<P>,
-{
-    if !newton.is_there() {
-        return None;
-    }
-    let (problem, x) = (solution.problem(), solution.x());
-    let evaluate = |z: &[f64], ctx: &mut Ctx| Known::of(Point::new(z, x), problem, ctx);
-    let mixed = solution.trail().mixture().map(|z| evaluate(&z, ctx));
-    let nearer = mixed.filter(|mixed| norm(&mixed.grad_z) < norm(&first.grad_z));
-    let z = newton.refine(problem, nearer.as_ref().unwrap_or(first).at(x), ctx)?;
-    let known = evaluate(&z, ctx);
-    let mut rhs = vec![0.0; z.len()];
-    outer.grad_z(problem, known.at(x), &mut rhs, ctx);
-    let v = newton.solve(problem, known.at(x), &rhs, ctx)?;
-    Some((known, v, rhs))
 }
 
 /// Where nothing is proved: the distance to what a Newton step gives, and what is left there in proportion.

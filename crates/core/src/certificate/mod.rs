@@ -65,7 +65,8 @@ pub struct Certificate {
 
 impl Certificate {
     /// Through a point at `distance` from the gradient, with the bound there.
-    fn proved(reference: Reference, distance: f64, bound: AnalyticBound) -> Self {
+    #[must_use]
+    pub fn proved(reference: Reference, distance: f64, bound: AnalyticBound) -> Self {
         let AnalyticBound { iterate, rounding, localised, theorem, .. } = bound;
         Self {
             bound: distance + bound.total(),
@@ -80,7 +81,8 @@ impl Certificate {
 
     /// Of a point at `distance` from the gradient, to which the gradient at z_T moved by `change` while grad_z L fell to `share`: what is left
     /// is in proportion. `None` where it fell by too little to tell.
-    fn estimated(reference: Reference, distance: f64, change: f64, share: f64) -> Option<Self> {
+    #[must_use]
+    pub fn estimated(reference: Reference, distance: f64, change: f64, share: f64) -> Option<Self> {
         let left = change * share / (1.0 - share);
         let parts = Parts { reference: SAFETY * distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
         let bound = parts.reference + parts.iterate;

@@ -47,6 +47,40 @@ impl<'a> Point<'a> {
     }
 }
 
+/// A z, with what is known there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The latent, length m.
+    pub z: Vec<f64>,
+    /// `grad_z L`, length m.
+    pub grad_z: Vec<f64>,
+    /// What [`Objective::grad_z`] left behind.
+    pub memo: Vec<f64>,
+}
+
+impl Evaluated {
+    /// `z`, by one gradient of `problem` at x.
+    pub fn new<P: Objective + ?Sized>(problem: &P, z: Vec<f64>, x: &[f64], ctx: &mut Ctx) -> Self {
+        let (mut grad_z, mut memo) = (vec![0.0; z.len()], vec![0.0; problem.memo_len()]);
+        problem.grad_z(&z, x, &mut grad_z, &mut memo, ctx);
+        Self { z, grad_z, memo }
+    }
+
+    /// A copy of `at`, evaluated where its gradient is not known.
+    pub fn of<P: Objective + ?Sized>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Self {
+        if at.grad_z.is_empty() {
+            return Self::new(problem, at.z.to_vec(), at.x, ctx);
+        }
+        Self { z: at.z.to_vec(), grad_z: at.grad_z.to_vec(), memo: at.memo.to_vec() }
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn at<'a>(&'a self, x: &'a [f64]) -> Point<'a> {
+        Point { z: &self.z, x, memo: &self.memo, grad_z: &self.grad_z }
+    }
+}
+
 /// A function L(z, x) and its first derivatives.
 ///
 /// # Panics

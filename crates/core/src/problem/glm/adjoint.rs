@@ -22,7 +22,7 @@
 //!
 //! Source: the implicit function theorem; the bounds are this project's.
 
-use super::bound::{BLOCK, Metric, RowError, Split, best_split, norm_of, norm_of_gradient, square, times};
+use super::bound::{BLOCK, Metric, RowError, RowSplit, Split, best_split, norm_of, norm_of_gradient, square, times};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
 use crate::ctx::Ctx;
@@ -79,10 +79,9 @@ fn most_of(offers: impl Iterator<Item = Offer>, budget: f64) -> f64 {
 
 /// What is known of a row between z and z*; p are the predictions of v.
 #[derive(Clone, Copy, Debug)]
-struct Bent {
-    /// C² - kappa² S <= c2 - kappa² s for every kappa, where that is positive; at z*.
-    c2: f64,
-    s: f64,
+struct RowBend {
+    /// At z*.
+    split: RowSplit,
     /// At least every w phi_uu.
     most: f64,
     /// At most w phi_uu at z*.
@@ -103,15 +102,20 @@ struct Bent {
     /// What rounding can have done to the row of L_xz v.
     own: f64,
     localised: bool,
+    /// Whether the loss said all this.
+    is_known: bool,
 }
 
-impl Bent {
-    const LEN: usize = 15;
+impl AsRef<RowSplit> for RowBend {
+    fn as_ref(&self) -> &RowSplit {
+        &self.split
+    }
+}
 
+impl RowBend {
     /// Of a row of no weight.
     const NONE: Self = Self {
-        c2: 0.0,
-        s: 0.0,
+        split: RowSplit { c2: 0.0, s: 0.0 },
         most: 0.0,
         least: 0.0,
         secant: 0.0,
@@ -123,48 +127,8 @@ impl Bent {
         moved: 0.0,
         own: 0.0,
         localised: true,
+        is_known: true,
     };
-
-    fn write(self, out: &mut [f64]) {
-        let [bend, bend_cap] = self.curvature;
-        let [cross, cross_cap] = self.cross;
-        let localised = f64::from(u8::from(self.localised));
-        out.copy_from_slice(&[
-            self.c2,
-            self.s,
-            self.most,
-            self.least,
-            self.secant,
-            self.reach,
-            bend,
-            bend_cap,
-            cross,
-            cross_cap,
-            self.size,
-            self.error,
-            self.moved,
-            self.own,
-            localised,
-        ]);
-    }
-
-    fn read(from: &[f64]) -> Self {
-        Self {
-            c2: from[0],
-            s: from[1],
-            most: from[2],
-            least: from[3],
-            secant: from[4],
-            reach: from[5],
-            curvature: [from[6], from[7]],
-            cross: [from[8], from[9]],
-            size: from[10],
-            error: from[11],
-            moved: from[12],
-            own: from[13],
-            localised: from[14] == 1.0,
-        }
-    }
 
     /// What it offers to a norm in units of `share`.
     fn offer(self, [slope, cap]: [f64; 2], share: f64) -> Offer {
@@ -173,25 +137,13 @@ impl Bent {
     }
 }
 
-/// The rows, all of them.
-struct Rows(Vec<f64>);
-
-impl Rows {
-    fn each(&self) -> impl Iterator<Item = Bent> + Clone {
-        self.0.chunks_exact(Bent::LEN).map(Bent::read)
-    }
-
-    fn norm(&self, of: impl Fn(Bent) -> f64 + Clone) -> f64 {
-        norm_of(self.each().map(of))
-    }
-
-    fn largest(&self, of: impl Fn(Bent) -> f64) -> f64 {
-        self.each().map(of).fold(0.0, f64::max)
-    }
+/// A norm of one number a row.
+fn norm_of_rows(rows: &[RowBend], of: impl Fn(&RowBend) -> f64 + Clone) -> f64 {
+    norm_of(rows.iter().map(of))
 }
 
 /// z and its adjoint, and what is known there.
-struct Known<'a> {
+struct Adjoint<'a> {
     at: Point<'a>,
     v: &'a [f64],
     metric: Metric,
@@ -200,7 +152,7 @@ struct Known<'a> {
     radius: f64,
     /// N.
     spread: f64,
-    rows: Rows,
+    rows: Vec<RowBend>,
     errors: Vec<f64>,
     /// ‖diag(delta) p‖ at the most.
     q: f64,
@@ -257,42 +209,39 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         self.cross_of(at, v, &p, cross, ctx);
         let (row, squares) = (self.row(at.x), self.row_squares(&constants));
         let of_dots = gamma(constants.roundings.0 + 2) * self.in_metric(at, |j, root| v[j] * root);
-        let mut rows = vec![0.0; Bent::LEN * n];
-        rowwise::for_each_block(Bent::LEN, BLOCK, &mut rows, |first, out| {
-            let block = self.localise(&metric, at, (squares, &errors), first, out.len() / Bent::LEN, energy);
-            for (k, out) in out.chunks_exact_mut(Bent::LEN).enumerate() {
+        let mut rows = vec![RowBend::NONE; n];
+        rowwise::for_each_block(1, BLOCK, &mut rows, |first, out| {
+            let block = self.localise(&metric, at, (squares, &errors), first, out.len(), energy);
+            for (k, out) in out.iter_mut().enumerate() {
                 let i = first + k;
                 let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
                 let within = (block.h[k], errors[i * RowError::LEN + RowError::MOVED], block.between(k));
                 let of_size = of_dots * times(metric.factor, squares[i]).sqrt();
-                match self.bent(&metric, of_row, within, [norm(row.of(&p, i)), of_size]) {
-                    Some(bent) => bent.write(out),
-                    None => out.fill(f64::NAN),
-                }
+                let bend = self.bend_of_row(&metric, of_row, within, [norm(row.of(&p, i)), of_size]);
+                *out = bend.unwrap_or(RowBend { is_known: false, ..RowBend::NONE });
             }
         });
         let residual = self.in_metric(at, |j, root| (image[j] - rhs[j]) / root);
         let size = self.in_metric(at, |j, root| (image[j].abs() + rhs[j].abs()) / root);
         ctx.give(image);
         ctx.give(p);
-        if let Some(row) = rows.chunks_exact(Bent::LEN).position(|row| row[0].is_nan()) {
+        if let Some(row) = rows.iter().position(|row| !row.is_known) {
             return Err(Unproved::Loss { row });
         }
 
-        let rows = Rows(rows);
         // sum S d² is at most a quarter of E².
         let budget = 0.5 * energy;
-        let q = most_of(rows.each().map(|row| row.offer(row.curvature, 1.0)), budget);
-        let scaled = most_of(rows.each().map(|row| row.offer(row.curvature, row.least.sqrt())), budget);
-        let known = Known { at, v, metric, energy, radius, spread, rows, errors, q };
+        let q = most_of(rows.iter().map(|row| row.offer(row.curvature, 1.0)), budget);
+        let scaled = most_of(rows.iter().map(|row| row.offer(row.curvature, row.least.sqrt())), budget);
+        let known = Adjoint { at, v, metric, energy, radius, spread, rows, errors, q };
         let answer = self.answer(&known, ctx);
 
-        let of_rows = known.rows.norm(|row| row.error);
+        let of_rows = norm_of_rows(&known.rows, |row| row.error);
         let rounded = spread.sqrt()
-            * (of_rows + gamma(constants.roundings.1 + 2) * (known.rows.norm(|row| row.size) + of_rows))
+            * (of_rows + gamma(constants.roundings.1 + 2) * (norm_of_rows(&known.rows, |row| row.size) + of_rows))
             + 8.0 * f64::EPSILON * (size + self.penalty.curvature().1 * self.in_metric(at, |j, root| v[j] * root))
             + gamma(m + 8) * residual
-            + spread.sqrt() * known.rows.norm(|row| row.moved);
+            + spread.sqrt() * norm_of_rows(&known.rows, |row| row.moved);
         let by = |factor: f64, number: f64| if number == 0.0 { 0.0 } else { factor * number };
         let (across, along) = (by(answer.plain, spread.sqrt() * q), by(answer.along, scaled));
         let right = self.change_of_penalty(&known) + residual + changes.grad_z / known.metric.least.sqrt();
@@ -301,7 +250,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         Ok(AnalyticBound {
             iterate: total * share,
             rounding: total * (1.0 - share) + by(answer.plain, rounded) + answer.own,
-            localised: known.rows.each().all(|row| row.localised),
+            localised: known.rows.iter().all(|row| row.localised),
             theorem: Theorem::Adjoint,
             is_loose: sharp.is_none() && !self.constants_depend_on_x() && (answer.uses_norm || across < along),
         })
@@ -345,17 +294,17 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// A row between z and z*; `size` is ‖p‖, with what rounding can have done to it. `None` where the loss does not say.
-    fn bent(
+    fn bend_of_row(
         &self,
         metric: &Metric,
         (u, y, weight): (&[f64], &[f64], f64),
         (h, moved, here): (f64, f64, Between),
         [size, of_size]: [f64; 2],
-    ) -> Option<Bent> {
+    ) -> Option<RowBend> {
         let far = h + moved;
         let third = self.loss.third(u, y, far)?;
         if weight == 0.0 && self.wrt != Wrt::Weights {
-            return Some(Bent::NONE);
+            return Some(RowBend::NONE);
         }
         // What is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
@@ -387,9 +336,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, [0.0; 2], 0.0),
         };
         let (most, e) = (product(weight, curvature), std::f64::consts::E);
-        Some(Bent {
-            c2: worst(c2),
-            s,
+        Some(RowBend {
+            split: RowSplit { c2: worst(c2), s },
             most,
             least: weight * least,
             secant: weight * here.secant.max(0.0),
@@ -401,11 +349,12 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             moved: product(product(weight, change.min(product(bend, moved))), size),
             own: worst(own),
             localised: here.secant * e >= here.curvature || here.secant * e >= now,
+            is_known: true,
         })
     }
 
     /// ‖mu^(-1/2) lambda (r''(z*) - r''(z)) v‖ at the most.
-    fn change_of_penalty(&self, known: &Known<'_>) -> f64 {
+    fn change_of_penalty(&self, known: &Adjoint<'_>) -> f64 {
         let ((low, high), third) = (self.penalty.curvature(), self.penalty.third());
         if low == high {
             return 0.0;
@@ -419,7 +368,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         most_of(offers.into_iter(), known.energy)
     }
 
-    fn answer(&self, known: &Known<'_>, ctx: &mut Ctx) -> Answer {
+    fn answer(&self, known: &Adjoint<'_>, ctx: &mut Ctx) -> Answer {
         match self.wrt {
             Wrt::Targets | Wrt::Weights => self.answer_by_rows(known),
             Wrt::Regularisation => self.answer_by_penalty(known),
@@ -427,20 +376,20 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
     }
 
-    fn answer_by_rows(&self, known: &Known<'_>) -> Answer {
+    fn answer_by_rows(&self, known: &Adjoint<'_>) -> Answer {
         let (rows, spread) = (&known.rows, known.spread);
-        let (split, largest) = (best_split(Bent::LEN, &rows.0, spread), Split::of_largest(Bent::LEN, &rows.0));
+        let (split, largest) = (best_split(rows, spread), Split::of_largest(rows));
         Answer {
             plain: split.value(spread).sqrt(),
             along: split.value_along(spread).min(largest.value_along(spread)).sqrt(),
-            direct: most_of(rows.each().map(|row| row.offer(row.cross, 1.0)), 0.5 * known.energy),
-            own: rows.norm(|row| row.own),
+            direct: most_of(rows.iter().map(|row| row.offer(row.cross, 1.0)), 0.5 * known.energy),
+            own: norm_of_rows(rows, |row| row.own),
             uses_norm: split.beta > 0.0,
         }
     }
 
-    fn answer_by_penalty(&self, known: &Known<'_>) -> Answer {
-        let Known { at, v, metric, energy, .. } = *known;
+    fn answer_by_penalty(&self, known: &Adjoint<'_>) -> Answer {
+        let Adjoint { at, v, metric, energy, .. } = *known;
         let ((low, high), regularisation) = (self.penalty.curvature(), self.regularisation(at.x));
         let [mut slopes, mut adjoints] = [(); 2].map(|()| vec![0.0; regularisation.lambdas.len()]);
         let mut all = Vec::with_capacity(v.len());
@@ -461,15 +410,15 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
     }
 
-    fn answer_by_design(&self, known: &Known<'_>, ctx: &mut Ctx) -> Answer {
-        let Known { at, v, metric, energy, radius, rows, errors, q, .. } = known;
+    fn answer_by_design(&self, known: &Adjoint<'_>, ctx: &mut Ctx) -> Answer {
+        let Adjoint { at, v, metric, energy, radius, rows, errors, q, .. } = known;
         let width = self.loss.width();
         let of_columns = |vector: &[f64]| -> Vec<f64> {
             vector.chunks_exact(width).map(|part| part.iter().map(|number| square(number.abs())).sum()).collect()
         };
         let first: Vec<RowError> = errors.chunks_exact(RowError::LEN).map(RowError::read).collect();
         let of_first: Vec<f64> = first.iter().map(|row| square(row.size)).collect();
-        let of_second: Vec<f64> = rows.each().map(|row| square(row.size)).collect();
+        let of_second: Vec<f64> = rows.iter().map(|row| square(row.size)).collect();
         let sums = |columns: &[f64], rows: &[f64], ctx: &mut Ctx| {
             let (across, down) = self.matrix(at.x).largest_sums(columns, rows, ctx);
             (across.sqrt(), down.sqrt())
@@ -477,7 +426,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (z, a) = sums(&of_columns(at.z), &of_first, ctx);
         let (v, second) = sums(&of_columns(v), &of_second, ctx);
         // ‖a - a*‖ is at most (max S)^(1/2) E / 2, a = w phi_u.
-        let most = rows.largest(|row| row.most).sqrt();
+        let most = rows.iter().fold(0.0_f64, |most, row| most.max(row.most)).sqrt();
         let change = 0.5 * most * energy;
         let (a, z_near) = (a + change, z + radius);
         let rounding = gamma(2 * width + 2) + metric.evaluation;
@@ -485,8 +434,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             plain: a / metric.least.sqrt() + 0.5 * most * z_near,
             along: 0.5 * a / metric.least.sqrt() + most * z_near,
             direct: change * v + second * radius + q * z_near,
-            own: rows.norm(|row| row.error + rounding * row.size) * z
-                + rows.norm(|row| row.moved) * z_near
+            own: norm_of_rows(rows, |row| row.error + rounding * row.size) * z
+                + norm_of_rows(rows, |row| row.moved) * z_near
                 + norm_of(first.iter().map(|row| row.error + rounding * row.size)) * v,
             uses_norm: false,
         }

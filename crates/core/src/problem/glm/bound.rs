@@ -74,7 +74,7 @@ pub(super) struct Constants {
     pub(super) roundings: (usize, usize),
 }
 
-/// What rounding leaves open in a row.
+/// What rounding leaves open in a row; kept as numbers, as a pass over D writes them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowError {
     /// ‖a_i‖, a = w phi_u.
@@ -99,24 +99,38 @@ impl RowError {
     }
 }
 
+/// C² - kappa² S <= c2 - kappa² s for every kappa, where that is positive.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RowSplit {
+    pub(super) c2: f64,
+    pub(super) s: f64,
+}
+
+impl RowSplit {
+    fn beta(self, kappa_squared: f64) -> f64 {
+        self.c2 - kappa_squared * self.s
+    }
+}
+
 /// What is known of a row between z and z*.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    /// C² - kappa² S <= c2 - kappa² s for every kappa, where that is positive.
-    c2: f64,
-    s: f64,
+struct RowBound {
+    split: RowSplit,
     /// At least every S.
     most: f64,
     /// How much g1 can be in error on account of rounding.
-    value: f64,
+    own: f64,
     localised: bool,
 }
 
-impl Known {
-    const LEN: usize = 5;
+impl RowBound {
+    /// Of a row of no weight.
+    const NONE: Self = Self { split: RowSplit { c2: 0.0, s: 0.0 }, most: 0.0, own: 0.0, localised: true };
+}
 
-    fn write(self, out: &mut [f64]) {
-        out.copy_from_slice(&[self.c2, self.s, self.most, self.value, f64::from(u8::from(self.localised))]);
+impl AsRef<RowSplit> for RowBound {
+    fn as_ref(&self) -> &RowSplit {
+        &self.split
     }
 }
 
@@ -315,18 +329,16 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let bounded = match self.wrt {
             Wrt::Regularisation => self.bound_by_penalty(&metric, at, energy, is_linear, ctx),
             _ => {
-                let mut known = ctx.take(Known::LEN * n);
+                let mut rows = vec![RowBound::NONE; n];
                 let far = if is_linear { 0.0 } else { energy };
-                rowwise::for_each_block(Known::LEN, BLOCK, &mut known, |first, out| {
-                    self.known_of_rows(&metric, at, (squares, &errors), first, far, out);
+                rowwise::for_each_block(1, BLOCK, &mut rows, |first, out| {
+                    self.bound_rows(&metric, at, (squares, &errors), first, far, out);
                 });
-                let bounded = if self.wrt == Wrt::Design {
-                    self.bound_by_design(&metric, &known, &errors, at, energy, is_linear, ctx)
+                if self.wrt == Wrt::Design {
+                    self.bound_by_design(&metric, &rows, &errors, at, energy, is_linear, ctx)
                 } else {
-                    self.bound_by_rows(&metric, &known, &errors, spread, at, energy, ctx)
-                };
-                ctx.give(known);
-                bounded
+                    self.bound_by_rows(&metric, &rows, &errors, spread, at, energy, ctx)
+                }
             }
         };
         ctx.give(errors);
@@ -487,16 +499,16 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// Rows between z and z*, from row `first` on, where E is `energy`.
-    fn known_of_rows(
+    fn bound_rows(
         &self,
         metric: &Metric,
         at: Point<'_>,
         (squares, errors): (&[f64], &[f64]),
         first: usize,
         energy: f64,
-        out: &mut [f64],
+        out: &mut [RowBound],
     ) {
-        let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len() / Known::LEN);
+        let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len());
         let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
         let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
         let block = self.localise(metric, at, (squares, errors), first, rows, energy);
@@ -508,29 +520,29 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             let far: Vec<f64> = (0..rows).map(moved).collect();
             self.loss.between_of_rows(u, y, &far[..rows], here.each_mut().map(|out| &mut out[..rows]));
         }
-        for (k, out) in out.chunks_exact_mut(Known::LEN).enumerate() {
+        for (k, out) in out.iter_mut().enumerate() {
             let part = k * width..(k + 1) * width;
             let of_row = (&u[part.clone()], &y[part], row.weight(first + k));
-            let known = self.known(metric, of_row, moved(k), block.h[k], block.between(k));
-            let localised = known.localised || is_known(k) || block.between[0][k] * e >= here[0][k];
-            Known { localised, ..known }.write(out);
+            let bound = self.bound_row(metric, of_row, moved(k), block.h[k], block.between(k));
+            let localised = bound.localised || is_known(k) || block.between[0][k] * e >= here[0][k];
+            *out = RowBound { localised, ..bound };
         }
     }
 
     /// A row whose prediction is within `h` and `moved` of that at z*, but for whether it is localised: one of no weight always is.
-    fn known(
+    fn bound_row(
         &self,
         metric: &Metric,
         (u, y, weight): (&[f64], &[f64], f64),
         moved: f64,
         h: f64,
         here: Between,
-    ) -> Known {
+    ) -> RowBound {
         if weight == 0.0 && self.wrt != Wrt::Weights {
-            return Known { c2: 0.0, s: 0.0, most: 0.0, value: 0.0, localised: true };
+            return RowBound::NONE;
         }
         let most = weight * here.curvature;
-        let (c2, s, value) = match self.wrt {
+        let (c2, s, own) = match self.wrt {
             Wrt::Targets if self.loss.is_of_difference() => (square(most), most, most * moved),
             Wrt::Targets => (square(weight * here.cross), weight * here.secant, weight * here.cross * moved),
             Wrt::Weights => {
@@ -542,7 +554,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         };
         // Infinities times 0: what is not known is taken for the worst.
         let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
-        Known { c2: worst(c2), s: s.max(0.0), most: worst(most), value, localised: false }
+        RowBound { split: RowSplit { c2: worst(c2), s: s.max(0.0) }, most: worst(most), own, localised: false }
     }
 
     /// What the loss knows within h. One that does not say was found out before.
@@ -590,15 +602,15 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn bound_by_rows(
         &self,
         metric: &Metric,
-        known: &[f64],
+        rows: &[RowBound],
         errors: &[f64],
         spread: f64,
         at: Point<'_>,
         energy: f64,
         ctx: &mut Ctx,
     ) -> Bounded {
-        let own = norm_of(column(known, 3));
-        let split = best_split(Known::LEN, known, spread);
+        let own = norm_of(rows.iter().map(|row| row.own));
+        let split = best_split(rows, spread);
         let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
         // phi_x = -phi_u, row by row, whose sizes are there.
         let size = if is_difference {
@@ -609,7 +621,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         Bounded {
             bound: energy * split.value(spread).sqrt(),
             own: own + metric.evaluation * size,
-            localised: are_localised(known),
+            localised: rows.iter().all(|row| row.localised),
             theorem: if is_difference { Theorem::Difference } else { Theorem::Split },
             uses_norm: split.beta > 0.0,
         }
@@ -619,7 +631,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn bound_by_design(
         &self,
         metric: &Metric,
-        known: &[f64],
+        rows: &[RowBound],
         errors: &[f64],
         at: Point<'_>,
         energy: f64,
@@ -631,19 +643,19 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         for (to, z) in of_columns.iter_mut().zip(at.z.chunks_exact(width)) {
             *to = z.iter().map(|z| square(z.abs())).sum();
         }
-        let rows = || errors.chunks_exact(RowError::LEN).map(RowError::read);
-        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = square(row.size));
+        let errors = || errors.chunks_exact(RowError::LEN).map(RowError::read);
+        of_rows.iter_mut().zip(errors()).for_each(|(to, row)| *to = square(row.size));
         let (z, a) = self.matrix(at.x).largest_sums(&of_columns, &of_rows, ctx);
-        of_rows.iter_mut().zip(rows()).for_each(|(to, row)| *to = row.error + gamma(2 * width + 2) * row.size);
+        of_rows.iter_mut().zip(errors()).for_each(|(to, row)| *to = row.error + gamma(2 * width + 2) * row.size);
         let of_rows_error = norm(&of_rows);
         ctx.give(of_rows);
         ctx.give(of_columns);
-        let most = column(known, 2).fold(0.0_f64, f64::max);
+        let most = rows.iter().fold(0.0_f64, |most, row| most.max(row.most));
         let (change, delta) = (most.sqrt() * energy / 2.0, energy / metric.least.sqrt());
         Bounded {
             bound: change * z.sqrt() + a.sqrt() * delta + if is_linear { 0.0 } else { change * delta },
             own: of_rows_error * z.sqrt(),
-            localised: are_localised(known),
+            localised: rows.iter().all(|row| row.localised),
             theorem: Theorem::Design,
             uses_norm: false,
         }
@@ -699,15 +711,6 @@ pub(super) fn norm_of(numbers: impl Iterator<Item = f64> + Clone) -> f64 {
     if plain.is_normal() { plain.sqrt() } else { norm(&numbers.collect::<Vec<_>>()) }
 }
 
-/// One number of each row.
-fn column(known: &[f64], offset: usize) -> impl Iterator<Item = f64> + Clone {
-    known.iter().skip(offset).step_by(Known::LEN).copied()
-}
-
-fn are_localised(known: &[f64]) -> bool {
-    column(known, 4).all(|localised| localised == 1.0)
-}
-
 struct Bounded {
     bound: f64,
     /// What rounding does to g1 itself.
@@ -726,18 +729,15 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// That of the least beta.
-    pub(super) fn of_largest(width: usize, rows: &[f64]) -> Self {
-        Self::at(width, rows, largest_ratio(width, rows).0)
+    /// That of the least beta there is.
+    pub(super) fn of_largest<T: AsRef<RowSplit> + Sync>(rows: &[T]) -> Self {
+        let [split] = Self::at(rows, [largest_ratio(rows).0]);
+        split
     }
 
-    fn at(width: usize, rows: &[f64], kappa_squared: f64) -> Self {
-        let [beta] = rowwise::largest_of(width, rows, |row| [row[0] - kappa_squared * row[1]]);
-        Self { kappa_squared, beta: beta.max(0.0) }
-    }
-
-    fn at_all(width: usize, rows: &[f64], kappas: [f64; GRID]) -> [Self; GRID] {
-        let betas = rowwise::largest_of(width, rows, |row| kappas.map(|kappa_squared| row[0] - kappa_squared * row[1]));
+    /// Those of the least beta at some kappa².
+    fn at<T: AsRef<RowSplit> + Sync, const K: usize>(rows: &[T], kappas: [f64; K]) -> [Self; K] {
+        let betas = rowwise::largest_of(rows, |row| kappas.map(|kappa_squared| row.as_ref().beta(kappa_squared)));
         std::array::from_fn(|k| Self { kappa_squared: kappas[k], beta: betas[k].max(0.0) })
     }
 
@@ -761,22 +761,21 @@ impl Split {
 }
 
 /// (the largest c2 / s that is finite, that c2).
-fn largest_ratio(width: usize, rows: &[f64]) -> (f64, f64) {
+fn largest_ratio<T: AsRef<RowSplit>>(rows: &[T]) -> (f64, f64) {
     let (mut largest, mut of_largest) = (0.0_f64, 0.0);
-    for row in rows.chunks_exact(width).filter(|row| row[1] > 0.0) {
-        let ratio = row[0] / row[1];
+    for &RowSplit { c2, s } in rows.iter().map(T::as_ref).filter(|row| row.s > 0.0) {
+        let ratio = c2 / s;
         if ratio > largest && ratio.is_finite() {
-            (largest, of_largest) = (ratio, row[0]);
+            (largest, of_largest) = (ratio, c2);
         }
     }
     (largest, of_largest)
 }
 
-/// A split whose value is about as small as it can be, of rows of `width` numbers, c2 and s the first.
-pub(super) fn best_split(width: usize, rows: &[f64], spread: f64) -> Split {
-    let (largest, of_largest) = largest_ratio(width, rows);
-    let mut best = Split::at(width, rows, largest);
-    let none = Split::at(width, rows, 0.0);
+/// A split whose value is about as small as it can be.
+pub(super) fn best_split<T: AsRef<RowSplit> + Sync>(rows: &[T], spread: f64) -> Split {
+    let (largest, of_largest) = largest_ratio(rows);
+    let [mut best, none] = Split::at(rows, [largest, 0.0]);
     // A smaller kappa² leaves at least what the row of the largest ratio then needs: where that soon costs as much as kappa² itself,
     // there is nothing to be gained.
     let dear = of_largest * spread;
@@ -793,8 +792,8 @@ pub(super) fn best_split(width: usize, rows: &[f64], spread: f64) -> Split {
     let (mut low, mut high) = ((1e-12 * largest).ln(), largest.ln());
     for _ in 0..KAPPA_ROUNDS {
         let step = (high - low) / (GRID - 1) as f64;
-        let kappas = std::array::from_fn(|k| (low + k as f64 * step).exp());
-        let splits = Split::at_all(width, rows, kappas);
+        let kappas = std::array::from_fn::<_, GRID, _>(|k| (low + k as f64 * step).exp());
+        let splits = Split::at(rows, kappas);
         let least = (0..GRID).min_by(|&a, &b| splits[a].value(spread).total_cmp(&splits[b].value(spread))).unwrap_or(0);
         if splits[least].value(spread) < best.value(spread) {
             best = splits[least];

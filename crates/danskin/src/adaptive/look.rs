@@ -1,0 +1,129 @@
+//! g1 at a point, and how wrong it can be.
+
+use danskin_core::certificate::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved};
+use danskin_core::ctx::Ctx;
+use danskin_core::problem::{Evaluated, Problem};
+use danskin_core::vector::{distance, norm};
+
+use super::Accuracy;
+
+/// What ‖grad_z L‖ must fall by, of the least so far, for a look to count as progress.
+const PROGRESS: f64 = 1e-3;
+
+/// g1 at a point, and how wrong it can be.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) g1: Vec<f64>,
+    pub(super) residual: f64,
+    pub(super) bound: Result<AnalyticBound, Unproved>,
+    /// Where nothing is proved.
+    estimate: Option<Certificate>,
+    /// What is asked of the bound.
+    pub(super) asked: f64,
+}
+
+impl Look {
+    pub(super) fn new<P: Problem + ?Sized>(
+        problem: &P,
+        (here, x): (&Evaluated, &[f64]),
+        accuracy: Accuracy,
+        seen: &mut Seen,
+        ctx: &mut Ctx,
+    ) -> Self {
+        let at = here.at(x);
+        let mut g1 = vec![0.0; problem.parameter_len()];
+        problem.grad_x(at, 1.0, &mut g1, ctx);
+        let (residual, asked) = (norm(&here.grad_z), accuracy.bound(norm(&g1)));
+        let mut bound = problem.analytic_bound(at, Effort::Norms, ctx);
+        // A pass, where rounding by norms stands in the way.
+        if bound.is_ok_and(|bound| bound.total() > asked && bound.iterate <= asked) {
+            bound = problem.analytic_bound(at, Effort::Pass, ctx);
+        }
+        let estimate = match bound {
+            // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
+            Ok(_) | Err(Unproved::Overflow) => None,
+            // A point of no slope is a minimum of a convex function.
+            Err(why) if residual == 0.0 && !matches!(why, Unproved::NegativeWeight { .. }) => {
+                Certificate::estimated(Reference::Iterate, 0.0, 0.0, 0.0)
+            }
+            Err(_) => seen.estimate(&g1, residual),
+        };
+        seen.progress.note(residual);
+        Self { g1, residual, bound, estimate, asked }
+    }
+
+    pub(super) fn total(&self) -> f64 {
+        match self.bound {
+            Ok(bound) => bound.total(),
+            Err(_) => self.estimate.map_or(f64::INFINITY, |estimate| estimate.bound),
+        }
+    }
+
+    pub(super) fn is_met(&self) -> bool {
+        self.total() <= self.asked
+    }
+
+    /// Whether rounding alone is too much.
+    pub(super) fn is_floor(&self) -> bool {
+        self.bound.is_ok_and(|bound| bound.rounding > self.asked && bound.iterate <= bound.rounding)
+    }
+
+    pub(super) fn is_localised(&self) -> bool {
+        self.bound.map_or(self.estimate.is_some(), |bound| bound.localised)
+    }
+
+    /// ln of what the bound must fall by.
+    pub(super) fn left(&self) -> f64 {
+        (self.total() / self.asked).ln().max(0.0)
+    }
+
+    pub(super) fn certificate(&self) -> Result<Certificate, Uncertified> {
+        match self.bound {
+            Ok(bound) => Ok(Certificate::proved(Reference::Iterate, 0.0, bound)),
+            Err(why) => self.estimate.ok_or(Uncertified::Unproved(why)),
+        }
+    }
+}
+
+/// What was seen at the looks so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) progress: Progress,
+    /// g1 and ‖grad_z L‖ at the last look whose gradient had fallen far enough from that before to estimate by.
+    base: Option<(Vec<f64>, f64)>,
+}
+
+impl Seen {
+    /// What is left of the error of g1, in proportion to what it changed by since the last look of its kind.
+    fn estimate(&mut self, g1: &[f64], residual: f64) -> Option<Certificate> {
+        let found = match &self.base {
+            None => None,
+            Some((base, before)) => {
+                Some(Certificate::estimated(Reference::Iterate, 0.0, distance(g1, base), residual / before)?)
+            }
+        };
+        self.base = Some((g1.to_vec(), residual));
+        found
+    }
+}
+
+/// Whether ‖grad_z L‖ falls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    least: f64,
+    /// Looks in a row that brought it no lower.
+    pub(super) vain: usize,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { least: f64::INFINITY, vain: 0 }
+    }
+}
+
+impl Progress {
+    fn note(&mut self, residual: f64) {
+        self.vain = if residual < (1.0 - PROGRESS) * self.least { 0 } else { self.vain + 1 };
+        self.least = self.least.min(residual);
+    }
+}
