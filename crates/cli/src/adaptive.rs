@@ -54,7 +54,9 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         Err(error) => {
             let failure = match error.clone() {
                 AdaptiveError::Solve(error) => Failure::from(error),
-                error @ AdaptiveError::Tolerance { .. } => Failure::Input(error.into()),
+                error @ (AdaptiveError::Tolerance { .. } | AdaptiveError::Seconds { .. }) => {
+                    Failure::Input(error.into())
+                }
                 error => Failure::Solve(error.into()),
             };
             if let Failure::Solve(_) = failure {

@@ -175,7 +175,7 @@ pub(crate) struct MethodArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TapeArgs {
     /// Bytes that reverse mode may record in, as 1000000, 64MiB or 1GiB; what does not fit is computed again. No limit if
-    /// absent.
+    /// absent. With --estimator auto, which records nothing, bytes for factorisations.
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "last")]
     pub(crate) memory: Option<u64>,
     /// Differentiate the last K steps alone, taking z_{T-K} for a constant; 1 is one-step differentiation. All if absent.
@@ -328,9 +328,8 @@ pub(crate) struct GradientArgs {
     /// report.json tells what it changes in the gradient. Values that f32 holds exactly are stored so in any case.
     #[arg(long, value_name = "TYPE", default_value = "f64")]
     pub(crate) values: Values,
-    /// Steps T; with --tolerance at the most, with --estimator auto at the most but for a last Newton step.
+    /// Steps T; with --tolerance at the most. With --estimator auto, which alone does without it, at the most but for a last Newton step.
     #[arg(long, value_name = "T")]
-    #[arg(required_unless_present_any = ["gradient_tolerance", "relative_gradient_tolerance"])]
     pub(crate) iterations: Option<usize>,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
@@ -620,6 +619,8 @@ pub(crate) struct Estimators(
 );
 
 impl Estimators {
+    const EXPECTED: &str = "all, auto, or some of analytic, automatic or implicit";
+
     pub(crate) fn is_auto(&self) -> bool {
         self.0.is_empty()
     }
@@ -634,7 +635,8 @@ impl FromStr for Estimators {
             "auto" => return Ok(Self(Vec::new())),
             _ => {}
         }
-        let mut kinds = text.split(',').map(str::parse).collect::<Result<Vec<EstimatorKind>, _>>()?;
+        let kind = |name: &str| name.parse().map_err(|error| UnknownName { expected: Self::EXPECTED, ..error });
+        let mut kinds = text.split(',').map(kind).collect::<Result<Vec<EstimatorKind>, _>>()?;
         kinds.sort_unstable();
         kinds.dedup();
         Ok(Self(kinds))

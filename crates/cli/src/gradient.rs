@@ -27,7 +27,9 @@ pub(crate) fn run(args: &GradientArgs, quiet: bool) -> Result<ExitCode, Failure>
         let message = "--gradient-tolerance, --relative-gradient-tolerance and --time are for --estimator auto";
         return Err(Failure::Input(anyhow!(message)));
     }
-    let iterations = args.iterations.unwrap_or_default();
+    let Some(iterations) = args.iterations else {
+        return Err(Failure::Input(anyhow!("--iterations T is missing: only --estimator auto does without")));
+    };
     let (mut ctx, choices) = (progress::context(quiet), args.method.choices(args.tape.kept())?);
     let choices = Choices { certify: true, ..choices };
     let penalty = Penalty::chosen(args.lambda, args.condition, &args.inputs);

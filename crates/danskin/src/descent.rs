@@ -10,7 +10,7 @@
 use danskin_core::ctx::{Cost, Ctx};
 use danskin_core::linear::HessianSolver;
 use danskin_core::problem::AssembleHessian;
-use danskin_core::solver::check_vector;
+use danskin_core::solver::{SolveError, check_vector};
 use danskin_core::vector::{axpy, norm};
 use danskin_implicit::Auto;
 
@@ -20,6 +20,15 @@ use crate::adaptive::{Accuracy, Adaptive, AdaptiveError, Outcome};
 pub trait Added {
     /// `out += grad r(x)`, of length p.
     fn add_gradient(&self, x: &[f64], out: &mut [f64]);
+
+    /// Whether it is one of `p` parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] where it is not; any number will do unless this is overridden.
+    fn check(&self, _p: usize) -> Result<(), SolveError> {
+        Ok(())
+    }
 }
 
 /// Nothing.
@@ -45,6 +54,10 @@ impl Added for Near {
             *out += self.weight * (x - y);
         }
     }
+
+    fn check(&self, p: usize) -> Result<(), SolveError> {
+        check_vector("what x is kept near", p, &self.to)
+    }
 }
 
 /// Descent on x with a fixed step.
@@ -63,7 +76,7 @@ impl Descent {
         Self { step, share: 0.5, tolerance, steps: 10_000 }
     }
 
-    /// With bounds of at most `share` times ‖G‖, theta; 1/2 if not said.
+    /// With bounds of at most `share` times ‖G‖, theta, above 0 and below 1; 1/2 if not said.
     pub fn share(self, share: f64) -> Self {
         Self { share, ..self }
     }
@@ -110,7 +123,8 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// [`AdaptiveError`] where there is no gradient, or for a tolerance or a share that is no number above 0.
+    /// [`AdaptiveError`] where there is no gradient, for a tolerance or a step that is no number above 0, a share that is not between 0 and 1, and vectors
+    /// that are not of length p.
     pub fn run<P, A>(&self, problem: &P, added: &A, initial: &[f64], ctx: &mut Ctx) -> Result<Descended, AdaptiveError>
     where
         P: AssembleHessian + ?Sized,
@@ -118,12 +132,16 @@ impl Descent {
         Auto: HessianSolver<P>,
     {
         let Self { step, share, tolerance, steps } = *self;
-        for tolerance in [tolerance, share, step] {
+        for tolerance in [tolerance, step] {
             if !(tolerance > 0.0 && tolerance.is_finite()) {
                 return Err(AdaptiveError::Tolerance { tolerance });
             }
         }
+        if !(share > 0.0 && share < 1.0) {
+            return Err(AdaptiveError::Share { share });
+        }
         check_vector("the initial x", problem.parameter_len(), initial)?;
+        added.check(problem.parameter_len())?;
         let (mark, before) = (ctx.mark(), ctx.passes());
         let (mut x, mut z) = (initial.to_vec(), vec![0.0; problem.latent_len()]);
         let (mut trace, mut asked, mut first) = (Vec::new(), Accuracy::Relative(share), f64::NAN);
@@ -140,7 +158,8 @@ impl Descent {
                 }
                 // Near the end, what is asked is that it be proved.
                 let most = (share * size).max(0.5 * tolerance * first);
-                if bound <= most || found.outcome != Outcome::Met {
+                // Of a first ‖G‖ of 0, nothing smaller can be asked.
+                if bound <= most || found.outcome != Outcome::Met || most == 0.0 {
                     break (total, bound, bound <= most);
                 }
                 asked = Accuracy::Absolute(0.5 * most);

@@ -118,6 +118,13 @@ pub enum Unproved {
 }
 
 impl Unproved {
+    /// Whether a Newton step may tell what is left: not where only the size of numbers keeps a bound from being proved, as z may be anywhere then, nor where
+    /// the step may lead to a maximum.
+    #[must_use]
+    pub fn is_estimable(&self) -> bool {
+        !matches!(self, Self::Overflow | Self::NegativeWeight { .. })
+    }
+
     /// A short name for reports, in kebab case.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::hypergradient;
 use super::mixture::Mixture;
-use super::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved};
+use super::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved, left_by_newton};
 use crate::ctx::{Ctx, bytes_of};
 use crate::design::gamma;
 use crate::estimator::{EstimateError, Estimator, Gradient};
@@ -28,8 +28,8 @@ const GAIN: f64 = 0.5;
 const VAIN: usize = 10;
 /// Passes that one more mixture counts for, as there is as much to do beside its own.
 const MIXTURE: u64 = 2;
-/// Relative residual of a Newton step to a reference.
-const NEWTON_TOLERANCE: f64 = 1e-6;
+/// Relative residual of a Newton step to a reference, and of one that can be estimated by.
+pub(super) const NEWTON_TOLERANCE: f64 = 1e-6;
 
 /// The estimator `E`, its gradients certified: [`Gradient::certificate`] is a [`Certificate`], or says why there is none.
 ///
@@ -61,23 +61,23 @@ pub struct NoNewton;
 
 /// What solves systems with L_zz for the sake of a bound.
 pub trait Refine<P: ?Sized>: Sync {
-    /// v with L_zz v = `rhs` at `at`, about; `None` where there is none to be had.
-    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<Vec<f64>>;
+    /// v with L_zz v = `rhs` at `at`, about, and the relative residual; `None` where there is none to be had.
+    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<(Vec<f64>, f64)>;
 
     /// Whether it ever does.
     fn is_there(&self) -> bool {
         true
     }
 
-    /// A better point than `at`, which holds its gradient: a Newton step from there.
-    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
-        let step = self.solve(problem, at, at.grad_z, ctx)?;
-        Some(at.z.iter().zip(&step).map(|(z, step)| z - step).collect())
+    /// A better point than `at`, which holds its gradient: a Newton step from there; and the relative residual of its solve.
+    fn refine(&self, problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Option<(Vec<f64>, f64)> {
+        let (step, residual) = self.solve(problem, at, at.grad_z, ctx)?;
+        Some((at.z.iter().zip(&step).map(|(z, step)| z - step).collect(), residual))
     }
 }
 
 impl<P: ?Sized> Refine<P> for NoNewton {
-    fn solve(&self, _: &P, _: Point<'_>, _: &[f64], _: &mut Ctx) -> Option<Vec<f64>> {
+    fn solve(&self, _: &P, _: Point<'_>, _: &[f64], _: &mut Ctx) -> Option<(Vec<f64>, f64)> {
         None
     }
 
@@ -91,11 +91,11 @@ impl<P: ?Sized> Refine<P> for NoNewton {
 pub struct NewtonStep<H>(pub H);
 
 impl<P: Problem + ?Sized, H: HessianSolver<P>> Refine<P> for NewtonStep<H> {
-    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<Vec<f64>> {
+    fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<(Vec<f64>, f64)> {
         let (mut found, mut workspace) = (vec![0.0; at.z.len()], H::Workspace::default());
         let solved = Factored::new(&self.0, Hessian { problem, at }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(rhs, NEWTON_TOLERANCE, &mut found, ctx));
-        solved.ok().map(|_| found)
+        solved.ok().map(|linear| (found, linear.residual))
     }
 }
 
@@ -188,7 +188,8 @@ where
         if let Some(z) = z {
             let known = Evaluated::new(problem, z, at.x, ctx);
             mixing.note(&known);
-            candidates.judge(reference, known, ctx);
+            let is_newton = reference == Reference::Improved && is_exact(gradient);
+            candidates.judge(reference, known, is_newton, ctx);
         }
     }
     // The mixture goes on while there is a budget.
@@ -201,20 +202,20 @@ where
         let known = Evaluated::new(problem, z, at.x, ctx);
         mixing.note(&known);
         if norm(&known.grad_z) < GAIN * candidates.least_residual() {
-            candidates.judge(Reference::Mixture, known, ctx);
+            candidates.judge(Reference::Mixture, known, false, ctx);
             vain = 0;
         } else {
             vain += 1;
         }
     }
     if candidates.least_residual() >= solution.residual() || candidates.best().is_none() {
-        candidates.judge(Reference::Iterate, Evaluated::of(problem, at, ctx), ctx);
+        candidates.judge(Reference::Iterate, Evaluated::of(problem, at, ctx), false, ctx);
     }
     if !candidates.are_settled() {
         let refined = candidates.nearest().and_then(|nearest| newton.refine(problem, nearest.known.at(at.x), ctx));
-        if let Some(z) = refined {
+        if let Some((z, residual)) = refined {
             let known = Evaluated::new(problem, z, at.x, ctx);
-            candidates.judge(Reference::Newton, known, ctx);
+            candidates.judge(Reference::Newton, known, residual <= NEWTON_TOLERANCE, ctx);
         }
     }
     if left(ctx) >= SHARPENING && candidates.best().is_some_and(|(_, bound)| bound.is_loose) {
@@ -232,6 +233,11 @@ where
     }
     let cost = ctx.since(mark).and_bytes(bytes_of(mixing.len()));
     found.map(|certificate| Certificate { cost, ..certificate })
+}
+
+/// Whether the adjoint of `gradient` is a Newton step that was solved for.
+fn is_exact(gradient: &Gradient) -> bool {
+    gradient.linear.is_some_and(|linear| linear.residual <= NEWTON_TOLERANCE)
 }
 
 /// A mixture of the trail and of points evaluated since, not made before it is asked for.
@@ -268,6 +274,8 @@ pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
 #[derive(Clone, Debug)]
 struct Judged {
     reference: Reference,
+    /// Whether z' came by a Newton step that was solved for.
+    is_newton: bool,
     known: Evaluated,
     /// ‖g - g1(z')‖.
     distance: f64,
@@ -299,12 +307,12 @@ struct Candidates<'a, P: ?Sized> {
 }
 
 impl<P: Problem + ?Sized> Candidates<'_, P> {
-    fn judge(&mut self, reference: Reference, known: Evaluated, ctx: &mut Ctx) {
+    fn judge(&mut self, reference: Reference, known: Evaluated, is_newton: bool, ctx: &mut Ctx) {
         let mut g1 = vec![0.0; self.gradient.len()];
         self.problem.grad_x(known.at(self.x), 1.0, &mut g1, ctx);
         let (distance, residual) = (apart(self.gradient, &g1), norm(&known.grad_z));
         let bound = self.problem.analytic_bound(known.at(self.x), Effort::Norms, ctx);
-        self.judged.push(Judged { reference, known, distance, residual, bound });
+        self.judged.push(Judged { reference, is_newton, known, distance, residual, bound });
     }
 
     /// That of the least bound, with the bound at it.
@@ -326,7 +334,11 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
 
     /// The point with the least gradient.
     fn nearest(&self) -> Option<&Judged> {
-        self.judged.iter().min_by(|a, b| a.residual.total_cmp(&b.residual))
+        self.nearest_of(|_| true)
+    }
+
+    fn nearest_of(&self, which: impl Fn(&Judged) -> bool) -> Option<&Judged> {
+        self.judged.iter().filter(|judged| which(judged)).min_by(|a, b| a.residual.total_cmp(&b.residual))
     }
 
     fn least_residual(&self) -> f64 {
@@ -351,12 +363,12 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         Ok(Certificate::proved(best.reference, best.distance, bound))
     }
 
-    /// What is left at z' is in proportion to its gradient, if the change from z_T to z' is.
+    /// What is left after a Newton step is in proportion to its gradient, if the change from z_T is.
     fn estimate(&self, iterate: Point<'_>, ctx: &mut Ctx) -> Option<Certificate> {
-        let nearest = self.nearest()?;
-        // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
-        let is_far = self.judged.iter().any(|judged| judged.bound == Err(Unproved::Overflow));
-        if is_far || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
+        let nearest = self.nearest_of(|judged| judged.is_newton)?;
+        let is_estimable =
+            self.judged.iter().all(|judged| judged.bound.map_or_else(|why| why.is_estimable(), |_| true));
+        if !is_estimable || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
             return None;
         }
         let first = Evaluated::of(self.problem, iterate, ctx);
@@ -364,6 +376,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         let mut change = vec![0.0; self.gradient.len()];
         self.problem.grad_x(first.at(self.x), -1.0, &mut change, ctx);
         self.problem.grad_x(nearest.known.at(self.x), 1.0, &mut change, ctx);
-        Certificate::estimated(nearest.reference, nearest.distance, norm(&change), share)
+        let left = left_by_newton(norm(&change), share)?;
+        Certificate::estimated(nearest.reference, nearest.distance, left)
     }
 }

@@ -1,7 +1,7 @@
 //! Certificates of gradients of f(z*(x), x), f other than L.
 
-use super::certified::{Refine, SHARPENING, apart};
-use super::{AnalyticBound, Certificate, Reference, Uncertified, Unproved};
+use super::certified::{NEWTON_TOLERANCE, Refine, SHARPENING, apart};
+use super::{AnalyticBound, Certificate, Reference, Uncertified, Unproved, left_by_newton};
 use crate::ctx::Ctx;
 use crate::estimator::Gradient;
 use crate::outer::Outer;
@@ -13,6 +13,8 @@ use crate::vector::{axpy, distance, norm};
 /// grad_x f - L_xz v at a point and an adjoint, and how wrong it can be.
 struct Judged {
     reference: Reference,
+    /// Whether z' and the adjoint there were solved for.
+    is_newton: bool,
     known: Evaluated,
     /// ‖grad_z f‖ there.
     rhs: f64,
@@ -54,7 +56,7 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
             bound.rounding += rounding;
         }
         let distance = apart(gradient, &value);
-        Judged { reference, distance, known, rhs: norm(rhs), value, bound }
+        Judged { reference, is_newton: false, distance, known, rhs: norm(rhs), value, bound }
     }
 
     /// grad_z f.
@@ -72,11 +74,12 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
         let Self { problem, x, .. } = *self;
         let mixed = trail.mixture().map(|z| Evaluated::new(problem, z, x, ctx));
         let nearer = mixed.filter(|mixed| norm(&mixed.grad_z) < norm(&first.grad_z));
-        let z = newton.refine(problem, nearer.as_ref().unwrap_or(first).at(x), ctx)?;
+        let (z, residual) = newton.refine(problem, nearer.as_ref().unwrap_or(first).at(x), ctx)?;
         let known = Evaluated::new(problem, z, x, ctx);
         let rhs = self.rhs(known.at(x), ctx);
-        let v = newton.solve(problem, known.at(x), &rhs, ctx)?;
-        Some(self.judge(Reference::Newton, known, [&v, &rhs], ctx))
+        let (v, of_adjoint) = newton.solve(problem, known.at(x), &rhs, ctx)?;
+        let is_newton = residual.max(of_adjoint) <= NEWTON_TOLERANCE;
+        Some(Judged { is_newton, ..self.judge(Reference::Newton, known, [&v, &rhs], ctx) })
     }
 }
 
@@ -125,10 +128,10 @@ fn estimate(judged: &[Judged], falls_for_ever: bool) -> Result<Certificate, Unce
     let why = judged.iter().find_map(|one| one.bound.err()).unwrap_or(Unproved::Unknown);
     let (first, last) = (&judged[0], &judged[judged.len() - 1]);
     let share = norm(&last.known.grad_z) / norm(&first.known.grad_z);
-    // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
-    if last.reference != Reference::Newton || why == Unproved::Overflow || falls_for_ever {
+    if !last.is_newton || !why.is_estimable() || falls_for_ever {
         return Err(why.into());
     }
     let change = distance(&first.value, &last.value);
-    Certificate::estimated(last.reference, last.distance, change, share).ok_or(why.into())
+    let left = left_by_newton(change, share);
+    left.and_then(|left| Certificate::estimated(last.reference, last.distance, left)).ok_or(why.into())
 }

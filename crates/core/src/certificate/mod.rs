@@ -20,7 +20,7 @@
 //! ([`Problem::adjoint_bound`](crate::problem::Problem::adjoint_bound)), and ‖g - g3(z', v')‖ is added: to first order in z' - z*. z_T is taken with the solution of the
 //! linear solve, or with what the duals of the reverse pass sum up to; with [`Certified::newton`] also a Newton step, with an adjoint of its own.
 //!
-//! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' with a gradient some times smaller is at hand, the
+//! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' is at hand that came by a Newton step, the
 //! bound is estimated: ‖g - g1(z')‖ and what is left at z', in proportion, three times.
 //!
 //! Source: the identities are those of Ablin, Peyre, Moreau 2020 for losses that are not quadratic; the reference points and the bound for generalised
@@ -40,7 +40,7 @@ use crate::ctx::Cost;
 
 /// An estimate is taken so many times: what is left out of it is of the size of what is in it.
 const SAFETY: f64 = 3.0;
-/// A gradient at a reference of more than this share of that at z_T says too little to estimate by.
+/// A gradient after a Newton step of more than this share of that before says too little to estimate by.
 const BETTER: f64 = 0.5;
 
 /// A bound on ‖g - grad l(x)‖.
@@ -79,16 +79,14 @@ impl Certificate {
         }
     }
 
-    /// Of a point at `distance` from the gradient, to which the gradient at z_T moved by `change` while grad_z L fell to `share`: what is left
-    /// is in proportion. `None` where it fell by too little to tell.
+    /// Three times the sum of `distance`, of the gradient from that at a point, and `left`, what is thought to be left there. `None` where that is not
+    /// finite.
     #[must_use]
-    pub fn estimated(reference: Reference, distance: f64, change: f64, share: f64) -> Option<Self> {
-        let left = change * share / (1.0 - share);
+    pub fn estimated(reference: Reference, distance: f64, left: f64) -> Option<Self> {
         let parts = Parts { reference: SAFETY * distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
         let bound = parts.reference + parts.iterate;
         let (basis, cost) = (Basis::Estimated, Cost::default());
-        let found = Self { bound, basis, reference, localised: false, parts, theorem: None, cost };
-        (share <= BETTER && bound.is_finite()).then_some(found)
+        bound.is_finite().then_some(Self { bound, basis, reference, localised: false, parts, theorem: None, cost })
     }
 }
 
@@ -152,6 +150,12 @@ impl Reference {
     }
 }
 
+/// What is left after a Newton step that moved a gradient by `change` and left the share `share` of grad_z L: in proportion. `None` where that says too
+/// little. Steps of a first-order solver would not do: they leave what is slow.
+fn left_by_newton(change: f64, share: f64) -> Option<f64> {
+    (share <= BETTER).then(|| change * share / (1.0 - share))
+}
+
 /// Why a gradient has no certificate.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 #[non_exhaustive]
@@ -167,8 +171,8 @@ pub enum Uncertified {
         "forward derivatives come by no adjoint to bound a hypergradient by: the reverse mode and the implicit estimator do"
     )]
     NoAdjoint,
-    /// Nothing is proved, and no point better than z_T is at hand to estimate by.
-    #[error("{0}, and there is no better point than z_T to estimate by")]
+    /// Nothing is proved, and there is no Newton step to estimate by.
+    #[error("{0}, and there is no Newton step to estimate by")]
     Unproved(#[from] Unproved),
 }
 

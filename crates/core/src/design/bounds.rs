@@ -35,6 +35,9 @@ pub fn gamma(k: usize) -> f64 {
     if share < 0.5 { share / (1.0 - share) } else { f64::INFINITY }
 }
 
+/// What an operation can be in error by, beside its share, where its result underflows; generously, as where small numbers are taken for 0.
+pub const UNDERFLOW: f64 = f64::MIN_POSITIVE;
+
 impl Matrix<'_> {
     /// `out_i = sum_j D_ij² scales_j`, with `scales >= 0` of length m, empty for ones, and `out` of length n; about half a pass.
     ///

@@ -20,7 +20,7 @@ mod storage;
 use sprs::{CsMatI, SpIndex};
 use thiserror::Error;
 
-pub use bounds::gamma;
+pub use bounds::{UNDERFLOW, gamma};
 pub use fingerprint::Fingerprint;
 pub use footprint::Footprint;
 pub use gram::blocks_len;

@@ -3,7 +3,7 @@
 use danskin_core::certificate::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved};
 use danskin_core::ctx::Ctx;
 use danskin_core::problem::{Evaluated, Problem};
-use danskin_core::vector::{distance, norm};
+use danskin_core::vector::norm;
 
 use super::Accuracy;
 
@@ -27,7 +27,7 @@ impl Look {
         problem: &P,
         (here, x): (&Evaluated, &[f64]),
         accuracy: Accuracy,
-        seen: &mut Seen,
+        progress: &mut Progress,
         ctx: &mut Ctx,
     ) -> Self {
         let at = here.at(x);
@@ -39,17 +39,28 @@ impl Look {
         if bound.is_ok_and(|bound| bound.total() > asked && bound.iterate <= asked) {
             bound = problem.analytic_bound(at, Effort::Pass, ctx);
         }
-        let estimate = match bound {
-            // Where only the size of numbers keeps a bound from being proved, changes tell nothing of what is left.
-            Ok(_) | Err(Unproved::Overflow) => None,
-            // A point of no slope is a minimum of a convex function.
-            Err(why) if residual == 0.0 && !matches!(why, Unproved::NegativeWeight { .. }) => {
-                Certificate::estimated(Reference::Iterate, 0.0, 0.0, 0.0)
-            }
-            Err(_) => seen.estimate(&g1, residual),
-        };
-        seen.progress.note(residual);
-        Self { g1, residual, bound, estimate, asked }
+        progress.note(residual);
+        let mut look = Self { g1, residual, bound, estimate: None, asked };
+        // A point of no slope is a minimum of a convex function.
+        if look.is_estimable() && residual == 0.0 {
+            look.estimate = Certificate::estimated(Reference::Iterate, 0.0, 0.0);
+        }
+        look
+    }
+
+    /// Takes it that what is left is no more than `change`, by which a Newton step to or from here moved g1, three times: of what the step itself left nothing is
+    /// supposed, as a solve may have missed what is slow.
+    pub(super) fn estimate_by(&mut self, change: f64) {
+        if self.is_estimable() {
+            let left = change + f64::EPSILON * norm(&self.g1);
+            let found = Certificate::estimated(Reference::Iterate, 0.0, left);
+            self.estimate = [self.estimate, found].into_iter().flatten().min_by(|a, b| a.bound.total_cmp(&b.bound));
+        }
+    }
+
+    /// Whether an estimate is all that can be had.
+    pub(super) fn is_estimable(&self) -> bool {
+        self.bound.is_err_and(|why| why.is_estimable())
     }
 
     pub(super) fn total(&self) -> f64 {
@@ -82,28 +93,6 @@ impl Look {
             Ok(bound) => Ok(Certificate::proved(Reference::Iterate, 0.0, bound)),
             Err(why) => self.estimate.ok_or(Uncertified::Unproved(why)),
         }
-    }
-}
-
-/// What was seen at the looks so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) progress: Progress,
-    /// g1 and ‖grad_z L‖ at the last look whose gradient had fallen far enough from that before to estimate by.
-    base: Option<(Vec<f64>, f64)>,
-}
-
-impl Seen {
-    /// What is left of the error of g1, in proportion to what it changed by since the last look of its kind.
-    fn estimate(&mut self, g1: &[f64], residual: f64) -> Option<Certificate> {
-        let found = match &self.base {
-            None => None,
-            Some((base, before)) => {
-                Some(Certificate::estimated(Reference::Iterate, 0.0, distance(g1, base), residual / before)?)
-            }
-        };
-        self.base = Some((g1.to_vec(), residual));
-        found
     }
 }
 

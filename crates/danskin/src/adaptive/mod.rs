@@ -11,7 +11,7 @@
 //! g2 is not among the ways, and nothing is recorded: z_T - s, what a reverse pass over T steps comes by, is T iterations of the same solver on the linear system of the Newton
 //! step, with the Hessians of the way to z_T; for gradient descent a polynomial of degree T in the Hessian, of which conjugate gradient finds the best.
 //!
-//! The bound B1(z) ([`Problem::analytic_bound`]) costs no pass, and is looked at whenever it is predicted to be met, or has not been for a while.
+//! The bound B1(z) ([`Problem::analytic_bound`](danskin_core::problem::Problem::analytic_bound)) costs no pass, and is looked at whenever it is predicted to be met, or has not been for a while.
 //! No clock takes part but in [`Adaptive::seconds`]: the same request gives the same bits.
 
 mod look;
@@ -232,6 +232,18 @@ pub enum AdaptiveError {
         /// What was asked for.
         tolerance: f64,
     },
+    /// The limit of seconds is no number.
+    #[error("a limit of {seconds} seconds, expected a number")]
+    Seconds {
+        /// What was asked for.
+        seconds: f64,
+    },
+    /// The share of a bound in its gradient, of a descent, is no proper one.
+    #[error("a share of {share}, expected a number above 0 and below 1")]
+    Share {
+        /// What was asked for.
+        share: f64,
+    },
 }
 
 impl<S> Adaptive<S> {
@@ -269,6 +281,9 @@ impl<S> Adaptive<S> {
         let (Accuracy::Absolute(tolerance) | Accuracy::Relative(tolerance)) = self.accuracy;
         if !(tolerance > 0.0 && tolerance.is_finite()) {
             return Err(AdaptiveError::Tolerance { tolerance });
+        }
+        if self.seconds.is_nan() {
+            return Err(AdaptiveError::Seconds { seconds: self.seconds });
         }
         let mark = ctx.mark();
         let zeros = if initial.is_none() { vec![0.0; problem.latent_len()] } else { Vec::new() };

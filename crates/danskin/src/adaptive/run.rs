@@ -8,10 +8,10 @@ use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearSolve, Linear
 use danskin_core::problem::{AssembleHessian, Evaluated, Problem};
 use danskin_core::solve::{Solution, Solve, Status, Stop};
 use danskin_core::solver::{Solver, State};
-use danskin_core::vector::{dot, norm};
+use danskin_core::vector::{distance, dot, norm};
 use danskin_implicit::{Auto, Cg};
 
-use super::look::{Look, Seen};
+use super::look::{Look, Progress};
 use super::{Adaptive, AdaptiveError, Chosen, Outcome, Stage};
 
 /// Passes of the first solver before another way is tried.
@@ -23,6 +23,11 @@ const COARSE: f64 = 0.1;
 /// Below this relative residual, and from so many iterations predicted, a factorisation may be worth it: [`Auto`] decides, else conjugate gradient is taken.
 const FINE: f64 = 1e-3;
 const FEW: f64 = 24.0;
+/// Relative residual of a Newton step that is to be estimated by.
+const EXACT: f64 = 1e-8;
+/// What such a step is to leave of ‖grad_z L‖, or the share of ‖z‖ that it is to be, for it to be estimated by.
+const SETTLED: f64 = 0.1;
+const TINY: f64 = 1e-6;
 /// What a linear solve is asked for, as a share of what the bound has to fall to.
 const SHARE: f64 = 0.5;
 /// Iterations that a coarse solve may take at least.
@@ -39,6 +44,8 @@ const VAIN_MIXTURES: usize = 4;
 struct NewtonStep {
     linear: LinearSolve,
     tolerance: f64,
+    /// What the whole of it changed g1 by, where that is something to estimate by.
+    change: Option<f64>,
     /// ‖grad_z L‖ after it over that before.
     reduction: f64,
 }
@@ -104,7 +111,7 @@ pub(super) struct Run<'a, P: Problem + ?Sized, S: Solver<P>> {
     look: Look,
     /// The least bound that was not enough.
     best: Option<(Evaluated, Look)>,
-    seen: Seen,
+    progress: Progress,
     rates: Rates,
     stages: Vec<Stage>,
     steps: usize,
@@ -135,8 +142,8 @@ where
         let solve = Solve::new(problem, &settings.solver, x).from(initial).stop(Stop::steps(0)).trail(settings.trail);
         let solution = solve.run_in(ctx)?;
         let here = Evaluated::of(problem, solution.state().at(x), ctx);
-        let mut seen = Seen::default();
-        let look = Look::new(problem, (&here, x), settings.accuracy, &mut seen, ctx);
+        let mut progress = Progress::default();
+        let look = Look::new(problem, (&here, x), settings.accuracy, &mut progress, ctx);
         Ok(Self {
             settings,
             problem,
@@ -148,7 +155,7 @@ where
             here,
             look,
             best: None,
-            seen,
+            progress,
             rates: Rates::default(),
             stages: Vec::new(),
             steps: 0,
@@ -207,7 +214,7 @@ where
             self.best = Some((self.here.clone(), look.clone()));
         }
         let or_far = |outcome| Some(if look.is_localised() { outcome } else { Outcome::NotLocalised });
-        if look.is_floor() || (self.newton_fails && self.first_fails) || self.seen.progress.vain > VAIN {
+        if look.is_floor() || (self.newton_fails && self.first_fails) || self.progress.vain > VAIN {
             return Ok(or_far(Outcome::FloorReached));
         }
         let is_capped = self.steps >= self.settings.steps;
@@ -233,6 +240,8 @@ where
         !self.newton_fails
             && match predicted {
                 _ if self.first_fails || self.is_last => true,
+                // There is no estimate but by Newton steps.
+                _ if self.look.is_estimable() => spent >= FIRST,
                 [Some(first), Some(newton)] => newton < first,
                 // Tried once, where the first solver has had its time and is not about to end.
                 [Some(first), None] => spent >= FIRST && first > spent as f64,
@@ -241,7 +250,7 @@ where
     }
 
     fn look(&mut self, ctx: &mut Ctx) -> Look {
-        Look::new(self.problem, (&self.here, self.x), self.settings.accuracy, &mut self.seen, ctx)
+        Look::new(self.problem, (&self.here, self.x), self.settings.accuracy, &mut self.progress, ctx)
     }
 
     /// A Newton step; whether it was interrupted.
@@ -260,6 +269,9 @@ where
         self.rates.note_newton(&newton);
         self.newton_fails = newton.reduction > 0.99;
         self.look = self.look(ctx);
+        if let Some(change) = newton.change {
+            self.look.estimate_by(change);
+        }
         self.stages.push(Stage {
             method: "newton",
             steps: 1,
@@ -337,17 +349,33 @@ where
         let Some(mixed) = mixed.filter(|mixed| norm(&mixed.grad_z) < GAIN * self.look.residual) else { return false };
         (self.here, self.vain_mixtures) = (mixed, 0);
         // What is progress is the solver's to show.
-        let progress = self.seen.progress;
+        let progress = self.progress;
         self.look = self.look(ctx);
-        self.seen.progress = progress;
+        self.progress = progress;
         true
     }
 
+    /// What a Newton step to `next` changed g1 by, if it was solved for and either quadratic convergence has set in, or z is known but for rounding: what is
+    /// left is then no more.
+    fn change_by(&self, next: &Evaluated, linear: &LinearSolve, step: &[f64], ctx: &mut Ctx) -> Option<f64> {
+        let is_settled = norm(&next.grad_z) <= SETTLED * self.look.residual || norm(step) <= TINY * norm(&next.z);
+        if !(self.look.is_estimable() && linear.residual <= EXACT && is_settled) {
+            return None;
+        }
+        let mut g1 = vec![0.0; self.look.g1.len()];
+        self.problem.grad_x(next.at(self.x), 1.0, &mut g1, ctx);
+        Some(distance(&g1, &self.look.g1))
+    }
+
     /// A Newton step, halved until L falls; `None` where there is none.
-    fn newton(&self, ctx: &mut Ctx) -> Option<(Evaluated, NewtonStep)> {
-        let Self { problem, x, here, look, rates, .. } = self;
+    fn newton(&mut self, ctx: &mut Ctx) -> Option<(Evaluated, NewtonStep)> {
+        let Self { problem, x, here, look, rates, .. } = &*self;
         let tolerance = rates.forcing(SHARE * (-look.left()).exp(), self.is_last);
-        let tolerance = if look.total().is_finite() { tolerance.max(1e-14) } else { COARSE };
+        let tolerance = match look.total() {
+            _ if look.is_estimable() => EXACT,
+            total if total.is_finite() => tolerance.max(1e-14),
+            _ => COARSE,
+        };
         let hessian = Hessian { problem: *problem, at: here.at(x) };
         let mut step = vec![0.0; here.z.len()];
         // Iterations predicted, against the passes of writing the Hessian down and factorising it.
@@ -371,16 +399,24 @@ where
         }?;
         let (value, slope) = (problem.value(here.at(x), ctx), dot(&step, &here.grad_z));
         let before = look.residual;
-        let mut s = 1.0;
+        let (mut s, mut change) = (1.0, None);
         for _ in 0..HALVINGS {
             let z = here.z.iter().zip(&step).map(|(z, step)| z - s * step).collect();
             let next = Evaluated::new(*problem, z, x, ctx);
             let after = norm(&next.grad_z);
+            if s == 1.0 {
+                change = self.change_by(&next, &linear, &step, ctx);
+            }
             // Near z*, where decreases of L drown in rounding, the gradient says the same.
             if after < 0.5 * before || problem.value(next.at(x), ctx) <= value - 1e-4 * s * slope {
-                return Some((next, NewtonStep { linear, tolerance, reduction: after / before }));
+                let change = change.filter(|_| s == 1.0);
+                return Some((next, NewtonStep { linear, tolerance, change, reduction: after / before }));
             }
             s *= 0.5;
+        }
+        // Where rounding keeps L from falling, the step tells of where it would have begun.
+        if let Some(change) = change {
+            self.look.estimate_by(change);
         }
         None
     }

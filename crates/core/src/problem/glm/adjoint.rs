@@ -22,11 +22,11 @@
 //!
 //! Source: the implicit function theorem; the bounds are this project's.
 
-use super::bound::{BLOCK, Metric, RowError, RowSplit, Split, best_split, norm_of, norm_of_gradient, square, times};
+use super::bound::{BLOCK, RowError, RowSplit, Setting, Split, best_split, norm_of, norm_of_gradient, square, times};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
 use crate::ctx::Ctx;
-use crate::design::{Block, Pass, gamma};
+use crate::design::{Block, Pass, UNDERFLOW, gamma};
 use crate::problem::loss::Between;
 use crate::problem::{Objective, Point, Problem};
 use crate::rowwise;
@@ -144,14 +144,11 @@ fn norm_of_rows(rows: &[RowBend], of: impl Fn(&RowBend) -> f64 + Clone) -> f64 {
 
 /// z and its adjoint, and what is known there.
 struct Adjoint<'a> {
-    at: Point<'a>,
+    setting: &'a Setting<'a>,
     v: &'a [f64],
-    metric: Metric,
     /// E, at least, and the bound on ‖z - z*‖ that follows.
     energy: f64,
     radius: f64,
-    /// N.
-    spread: f64,
     rows: Vec<RowBend>,
     errors: Vec<f64>,
     /// ‖diag(delta) p‖ at the most.
@@ -196,28 +193,29 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     ) -> Result<AnalyticBound, Unproved> {
         let constants = self.constants(at.x, ctx);
         let (n, m, width) = (self.design.rows(), self.latent_len(), self.loss.width());
-        let metric = self.metric(at, ctx);
-        let sharp = constants.norm.get().copied();
-        let spread = times(metric.factor, sharp.unwrap_or(constants.frobenius));
+        let is_sharp = constants.norm.get().is_some();
+        let setting = self.setting(at, &constants, ctx);
+        let (metric, spread) = (&setting.metric, setting.spread);
         let mut errors = vec![0.0; RowError::LEN * n];
-        let energy = self.energy(&metric, &constants, spread, at, Effort::Norms, &mut errors, ctx)?;
+        let energy = self.energy(&setting, Effort::Norms, &mut errors, ctx)?;
         let radius = energy / metric.least.sqrt();
         let Some(changes) = outer(radius, ctx) else { return Err(Unproved::Outer) };
 
         let (mut p, mut image) = (ctx.take(n * width), ctx.take(m));
         self.product(at, v, &mut p, &mut image, ctx);
         self.cross_of(at, v, &p, cross, ctx);
-        let (row, squares) = (self.row(at.x), self.row_squares(&constants));
-        let of_dots = gamma(constants.roundings.0 + 2) * self.in_metric(at, |j, root| v[j] * root);
+        let (row, k) = (self.row(at.x), constants.roundings.0 + 2);
+        let of_dots = gamma(k) * (self.in_metric(at, |j, root| v[j] * root) + (m as f64).sqrt() * UNDERFLOW);
+        let lost = k as f64 * UNDERFLOW * (width as f64).sqrt();
         let mut rows = vec![RowBend::NONE; n];
         rowwise::for_each_block(1, BLOCK, &mut rows, |first, out| {
-            let block = self.localise(&metric, at, (squares, &errors), first, out.len(), energy);
+            let block = self.localise(&setting, &errors, first, out.len(), energy);
             for (k, out) in out.iter_mut().enumerate() {
                 let i = first + k;
                 let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
                 let within = (block.h[k], errors[i * RowError::LEN + RowError::MOVED], block.between(k));
-                let of_size = of_dots * times(metric.factor, squares[i]).sqrt();
-                let bend = self.bend_of_row(&metric, of_row, within, [norm(row.of(&p, i)), of_size]);
+                let of_size = of_dots * setting.q(i).sqrt() + lost;
+                let bend = self.bend_of_row(of_row, within, [norm(row.of(&p, i)), of_size]);
                 *out = bend.unwrap_or(RowBend { is_known: false, ..RowBend::NONE });
             }
         });
@@ -233,7 +231,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let budget = 0.5 * energy;
         let q = most_of(rows.iter().map(|row| row.offer(row.curvature, 1.0)), budget);
         let scaled = most_of(rows.iter().map(|row| row.offer(row.curvature, row.least.sqrt())), budget);
-        let known = Adjoint { at, v, metric, energy, radius, spread, rows, errors, q };
+        let known = Adjoint { setting: &setting, v, energy, radius, rows, errors, q };
         let answer = self.answer(&known, ctx);
 
         let of_rows = norm_of_rows(&known.rows, |row| row.error);
@@ -241,18 +239,20 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             * (of_rows + gamma(constants.roundings.1 + 2) * (norm_of_rows(&known.rows, |row| row.size) + of_rows))
             + 8.0 * f64::EPSILON * (size + self.penalty.curvature().1 * self.in_metric(at, |j, root| v[j] * root))
             + gamma(m + 8) * residual
+            + setting.lost(constants.roundings.1 + 8)
             + spread.sqrt() * norm_of_rows(&known.rows, |row| row.moved);
         let by = |factor: f64, number: f64| if number == 0.0 { 0.0 } else { factor * number };
         let (across, along) = (by(answer.plain, spread.sqrt() * q), by(answer.along, scaled));
-        let right = self.change_of_penalty(&known) + residual + changes.grad_z / known.metric.least.sqrt();
+        let right = self.change_of_penalty(&known) + residual + changes.grad_z / metric.least.sqrt();
         let total = answer.direct + across.min(along) + by(answer.plain, right) + changes.grad_x;
-        let share = if energy > 0.0 { (known.metric.gradient / energy).min(1.0) } else { 1.0 };
+        let share = if energy > 0.0 { (metric.gradient / energy).min(1.0) } else { 1.0 };
+        let vanished = (self.parameter_len() as f64).sqrt() * self.vanished();
         Ok(AnalyticBound {
             iterate: total * share,
-            rounding: total * (1.0 - share) + by(answer.plain, rounded) + answer.own,
+            rounding: total * (1.0 - share) + by(answer.plain, rounded) + answer.own + vanished,
             localised: known.rows.iter().all(|row| row.localised),
             theorem: Theorem::Adjoint,
-            is_loose: sharp.is_none() && !self.constants_depend_on_x() && (answer.uses_norm || across < along),
+            is_loose: !is_sharp && !self.constants_depend_on_x() && (answer.uses_norm || across < along),
         })
     }
 
@@ -296,7 +296,6 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     /// A row between z and z*; `size` is ‖p‖, with what rounding can have done to it. `None` where the loss does not say.
     fn bend_of_row(
         &self,
-        metric: &Metric,
         (u, y, weight): (&[f64], &[f64], f64),
         (h, moved, here): (f64, f64, Between),
         [size, of_size]: [f64; 2],
@@ -316,13 +315,14 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let steepest = if self.wrt == Wrt::Weights { self.steepest(u, y, far, curvature) } else { 0.0 };
         let (c2, s, cross, own) = match self.wrt {
             Wrt::Weights => {
-                let own = product(product(curvature, moved) + metric.evaluation * steepest, size)
+                let own = product(product(curvature, moved) + self.evaluation() * steepest + self.vanished(), size)
                     + product(steepest, of_size);
                 (square(steepest), weight * least, [product(curvature, size), f64::INFINITY], own)
             }
             Wrt::Targets => {
                 let most = worst(here.cross);
-                let own = product(weight * most, of_size + metric.evaluation * size)
+                let own = product(weight * most, of_size + self.evaluation() * size)
+                    + product(weight * self.vanished(), size)
                     // Where there is a kink, all that it can change is in the change.
                     + if cross_bend.is_finite() { product(product(weight, cross_bend), moved * size) } else { 0.0 };
                 let (c2, s) = if self.loss.is_of_difference() {
@@ -345,7 +345,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             curvature: [product(weight * bend, size), product(weight * curvature, size)],
             cross,
             size: product(most, size),
-            error: product(most, of_size + metric.evaluation * size),
+            error: product(most, of_size + self.evaluation() * size)
+                + product(weight * self.vanished(), size)
+                + UNDERFLOW,
             moved: product(product(weight, change.min(product(bend, moved))), size),
             own: worst(own),
             localised: here.secant * e >= here.curvature || here.secant * e >= now,
@@ -360,7 +362,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             return 0.0;
         }
         let mut offers = Vec::with_capacity(known.v.len());
-        self.regularisation(known.at.x).each(known.v.len(), |lambda, _, j| {
+        self.regularisation(known.setting.at.x).each(known.v.len(), |lambda, _, j| {
             let (root, size) = ((lambda * low).sqrt(), known.v[j].abs());
             let of = |change: f64| if size == 0.0 { 0.0 } else { lambda * change * size / root };
             offers.push(Offer { slope: of(third), cap: of(high - low), cost: root, reach: known.energy / root });
@@ -377,7 +379,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     fn answer_by_rows(&self, known: &Adjoint<'_>) -> Answer {
-        let (rows, spread) = (&known.rows, known.spread);
+        let (rows, spread) = (&known.rows, known.setting.spread);
         let (split, largest) = (best_split(rows, spread), Split::of_largest(rows));
         Answer {
             plain: split.value(spread).sqrt(),
@@ -389,7 +391,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     fn answer_by_penalty(&self, known: &Adjoint<'_>) -> Answer {
-        let Adjoint { at, v, metric, energy, .. } = *known;
+        let Adjoint { setting: &Setting { at, .. }, v, energy, .. } = *known;
         let ((low, high), regularisation) = (self.penalty.curvature(), self.regularisation(at.x));
         let [mut slopes, mut adjoints] = [(); 2].map(|()| vec![0.0; regularisation.lambdas.len()]);
         let mut all = Vec::with_capacity(v.len());
@@ -405,13 +407,14 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             plain,
             along: 0.5 * plain,
             direct: high / low.sqrt() * most(&adjoints) * energy,
-            own: (metric.evaluation + gamma(v.len() + 8)) * norm(&all) * norm(v),
+            own: (self.evaluation() + gamma(v.len() + 8)) * norm(&all) * norm(v)
+                + v.len() as f64 * self.vanished() * (1.0 + regularisation.largest_lambda()) * (1.0 + norm(v)),
             uses_norm: false,
         }
     }
 
     fn answer_by_design(&self, known: &Adjoint<'_>, ctx: &mut Ctx) -> Answer {
-        let Adjoint { at, v, metric, energy, radius, rows, errors, q, .. } = known;
+        let Adjoint { setting: Setting { at, metric, .. }, v, energy, radius, rows, errors, q } = known;
         let width = self.loss.width();
         let of_columns = |vector: &[f64]| -> Vec<f64> {
             vector.chunks_exact(width).map(|part| part.iter().map(|number| square(number.abs())).sum()).collect()
@@ -429,7 +432,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let most = rows.iter().fold(0.0_f64, |most, row| most.max(row.most)).sqrt();
         let change = 0.5 * most * energy;
         let (a, z_near) = (a + change, z + radius);
-        let rounding = gamma(2 * width + 2) + metric.evaluation;
+        let rounding = gamma(2 * width + 2) + self.evaluation();
         Answer {
             plain: a / metric.least.sqrt() + 0.5 * most * z_near,
             along: 0.5 * a / metric.least.sqrt() + most * z_near,
@@ -455,24 +458,26 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             matrix.row_squares(&[], &mut squares, ctx);
         }
         let (of_dots, of_sums) = matrix.roundings();
+        let lost = (of_dots + 2) as f64 * UNDERFLOW * (self.loss.width() as f64).sqrt();
+        let vanished = (of_sums + 8) as f64 * UNDERFLOW;
         let (of_dots, of_sums) = (gamma(of_dots + 2) * norm(at.z), gamma(of_sums + 2));
         let mut rows = vec![0.0; LEN * n];
         let of_gradient = self.with_predictions(at, ctx, |memo, ctx| {
             rowwise::for_each(LEN, &mut rows, |i, out| {
                 let (u, y, weight, q) = (row.of(memo, i), row.y(i), row.weight(i), squares[i].sqrt());
-                let moved = of_dots * q + evaluation * (1.0 + norm(u) + norm(y));
+                let moved = self.moved(u, y, of_dots * q + lost);
                 let far = q * radius + moved;
                 let product = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { times(a, b) };
                 let Some(between) = self.loss.between(u, y, far) else { return out.fill(f64::NAN) };
                 let curvature = product(weight, between.curvature);
                 let (size, steepest) = (product(weight, self.slope(u, y)), self.steepest(u, y, far, between.curvature));
-                let error = product(curvature, moved) + evaluation * size;
+                let error = product(curvature, moved) + evaluation * size + weight * self.vanished() + UNDERFLOW;
                 let (by_x, own) = match self.wrt {
-                    Wrt::Targets => (product(weight, between.cross), product(product(weight, between.cross), moved)),
-                    Wrt::Weights => {
-                        let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                        (steepest, product(steepest, moved) + evaluation * terms)
+                    Wrt::Targets => {
+                        let cross = product(weight, between.cross);
+                        (cross, product(cross, moved) + weight * self.vanished())
                     }
+                    Wrt::Weights => (steepest, product(steepest, moved) + self.error_of_value(u, y, steepest)),
                     Wrt::Regularisation | Wrt::Design => (0.0, 0.0),
                 };
                 out.copy_from_slice(&[curvature, product(curvature, q), size, error, product(by_x, q * radius), own]);
@@ -491,8 +496,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let slopes = norm(&slopes);
         let grad_z = (trace * (1.0 + gamma(n + 8)) + most) * radius
             + frobenius * (errors + of_sums * (sizes + errors))
-            + 8.0 * f64::EPSILON * (slopes + frobenius * sizes);
-        let rounding = (evaluation + gamma(m + 8)) * of_gradient;
+            + 8.0 * f64::EPSILON * (slopes + frobenius * sizes)
+            + (m as f64).sqrt() * vanished;
+        let rounding = (evaluation + gamma(m + 8)) * of_gradient
+            + (m as f64 + self.parameter_len() as f64).sqrt() * self.vanished() * (1.0 + m as f64 * most);
         let grad_x = match self.wrt {
             Wrt::Targets | Wrt::Weights => norm_of(column(4)) + norm_of(column(5)) + rounding,
             // lambda_g |r(z) - r(z')| adds up to at most ‖lambda r'‖ and what it grows by, times the distance.

@@ -33,7 +33,7 @@
 //!
 //! Rounding: the bound is that of exact arithmetic at the gradient as computed, plus what k roundings in each sum can have
 //! changed in it (gamma_k; Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1), terms of second order in the unit
-//! roundoff left out. By norms of D that takes no pass; entry by entry, with |D| |z| and |D|^T applied to the errors of the rows, it takes one, and is smaller
+//! roundoff left out, and what each operation loses where it underflows. By norms of D that takes no pass; entry by entry, with |D| |z| and |D|^T applied to the errors of the rows, it takes one, and is smaller
 //! by orders of magnitude.
 
 use std::sync::{Arc, OnceLock};
@@ -41,7 +41,7 @@ use std::sync::{Arc, OnceLock};
 use super::{Glm, Penalty, RowLoss, Wrt};
 use crate::certificate::{AnalyticBound, Effort, Theorem, Unproved};
 use crate::ctx::Ctx;
-use crate::design::{Block, Pass, gamma};
+use crate::design::{Block, Pass, UNDERFLOW, gamma};
 use crate::problem::loss::Between;
 use crate::problem::{Objective, Point};
 use crate::rowwise;
@@ -147,8 +147,34 @@ pub(super) struct Metric {
     pub(super) latent: f64,
     /// ‖mu^(-1/2) lambda r'(z)‖.
     pub(super) penalty: f64,
-    /// Relative error of an evaluation of the loss.
-    pub(super) evaluation: f64,
+    /// The largest lambda.
+    pub(super) largest: f64,
+}
+
+/// Where a bound is asked for, and what is known there before a row is looked at.
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
+    /// With its gradient and memo.
+    pub(super) at: Point<'a>,
+    pub(super) metric: Metric,
+    pub(super) constants: &'a Constants,
+    /// q_i but for the metric's factor.
+    pub(super) squares: &'a [f64],
+    /// N.
+    pub(super) spread: f64,
+}
+
+impl Setting<'_> {
+    /// q_i.
+    pub(super) fn q(&self, row: usize) -> f64 {
+        times(self.metric.factor, self.squares[row])
+    }
+
+    /// ‖mu^(-1/2) e‖ of an e of which each entry is what `k` operations lose to underflow, before lambda is put to their results, and in dividing by mu^(1/2).
+    pub(super) fn lost(&self, k: usize) -> f64 {
+        let Metric { least, largest, .. } = self.metric;
+        k as f64 * UNDERFLOW * (self.at.z.len() as f64).sqrt() * (1.0 + (1.0 + largest) / least.sqrt())
+    }
 }
 
 /// Rows that are known at a time.
@@ -284,7 +310,19 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         (ROUNDINGS + 2.0 * self.loss.width() as f64) * f64::EPSILON
     }
 
-    pub(super) fn metric(&self, at: Point<'_>, ctx: &mut Ctx) -> Metric {
+    /// What an evaluation of the loss can lose to underflow.
+    pub(super) fn vanished(&self) -> f64 {
+        (ROUNDINGS + 2.0 * self.loss.width() as f64) * UNDERFLOW
+    }
+
+    /// The setting at `at`, where gradient and memo are known.
+    pub(super) fn setting<'a>(&'a self, at: Point<'a>, constants: &'a Constants, ctx: &mut Ctx) -> Setting<'a> {
+        let metric = self.metric(at, ctx);
+        let spread = times(metric.factor, constants.norm.get().copied().unwrap_or(constants.frobenius));
+        Setting { at, metric, constants, squares: self.row_squares(constants), spread }
+    }
+
+    fn metric(&self, at: Point<'_>, ctx: &mut Ctx) -> Metric {
         let (m, convexity) = (self.latent_len(), self.penalty.curvature().0);
         let regularisation = self.regularisation(at.x);
         let shared = if self.groups.is_empty() { regularisation.lambda(0) } else { 1.0 };
@@ -299,9 +337,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             factor: 1.0 / (shared * convexity),
             least: regularisation.smallest_lambda() * convexity,
             gradient: norm(&gradient),
-            latent: norm(&latent) * (1.0 + gamma(m + 8)),
+            latent: norm(&latent) * (1.0 + gamma(m + 8)) + (m as f64).sqrt() * UNDERFLOW,
             penalty: norm(&penalty),
-            evaluation: self.evaluation(),
+            largest: regularisation.largest_lambda(),
         };
         [penalty, latent, gradient].into_iter().for_each(|buffer| ctx.give(buffer));
         metric
@@ -309,35 +347,32 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     fn certify_known(&self, at: Point<'_>, asked: Asked, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
         let constants = self.constants(at.x, ctx);
-        let n = self.design.rows();
-        let (metric, squares) = (self.metric(at, ctx), self.row_squares(&constants));
-        let sharp = constants.norm.get().copied();
-        let spread = times(metric.factor, sharp.unwrap_or(constants.frobenius));
-
+        let (n, is_sharp) = (self.design.rows(), constants.norm.get().is_some());
+        let setting = self.setting(at, &constants, ctx);
         let mut errors = ctx.take(RowError::LEN * n);
         let effort = if asked == Asked::Error(Effort::Pass) { Effort::Pass } else { Effort::Norms };
-        let found = self.energy(&metric, &constants, spread, at, effort, &mut errors, ctx);
+        let found = self.energy(&setting, effort, &mut errors, ctx);
         let (energy, is_linear) = match (found, asked) {
             (Err(reason), _) => {
                 ctx.give(errors);
                 return Err(reason);
             }
             (Ok(energy), Asked::Error(_)) => (energy, false),
-            (_, Asked::Linear(residual)) => (residual / metric.least.sqrt(), true),
+            (_, Asked::Linear(residual)) => (residual / setting.metric.least.sqrt(), true),
         };
 
         let bounded = match self.wrt {
-            Wrt::Regularisation => self.bound_by_penalty(&metric, at, energy, is_linear, ctx),
+            Wrt::Regularisation => self.bound_by_penalty(&setting, energy, is_linear, ctx),
             _ => {
                 let mut rows = vec![RowBound::NONE; n];
                 let far = if is_linear { 0.0 } else { energy };
                 rowwise::for_each_block(1, BLOCK, &mut rows, |first, out| {
-                    self.bound_rows(&metric, at, (squares, &errors), first, far, out);
+                    self.bound_rows(&setting, &errors, first, far, out);
                 });
                 if self.wrt == Wrt::Design {
-                    self.bound_by_design(&metric, &rows, &errors, at, energy, is_linear, ctx)
+                    self.bound_by_design(&setting, (&rows, &errors), energy, is_linear, ctx)
                 } else {
-                    self.bound_by_rows(&metric, &rows, &errors, spread, at, energy, ctx)
+                    self.bound_by_rows(&setting, (&rows, &errors), energy, ctx)
                 }
             }
         };
@@ -346,69 +381,77 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         if is_linear {
             return Ok(AnalyticBound { iterate: bound, rounding: 0.0, localised, theorem, is_loose: false });
         }
-        let share = if energy > 0.0 { (metric.gradient / energy).min(1.0) } else { 1.0 };
+        // Products of what cannot vanish with what can.
+        let own = own + (self.parameter_len() as f64).sqrt() * self.vanished();
+        // E is in part what rounding can have done to the gradient.
+        let share = if energy > 0.0 { (setting.metric.gradient / energy).min(1.0) } else { 1.0 };
         let (iterate, rounding) = (bound * share, bound * (1.0 - share) + own);
         let by_norms = matches!(asked, Asked::Error(Effort::Norms)) && rounding > NOTABLE * iterate;
-        let is_loose = sharp.is_none() && !self.constants_depend_on_x() && (uses_norm || by_norms);
+        let is_loose = !is_sharp && !self.constants_depend_on_x() && (uses_norm || by_norms);
         Ok(AnalyticBound { iterate, rounding, localised, theorem, is_loose })
     }
 
     /// E, with what rounding can have changed in it; and `errors` of all rows.
-    #[expect(clippy::too_many_arguments, reason = "what both callers have at hand")]
     pub(super) fn energy(
         &self,
-        metric: &Metric,
-        constants: &Constants,
-        spread: f64,
-        at: Point<'_>,
+        setting: &Setting<'_>,
         effort: Effort,
         errors: &mut [f64],
         ctx: &mut Ctx,
     ) -> Result<f64, Unproved> {
-        let m = self.latent_len();
+        let (m, metric) = (self.latent_len(), &setting.metric);
         let of_sums = match effort {
-            Effort::Pass => self.errors_by_a_pass(metric, constants, at, errors, ctx),
-            Effort::Norms => self.errors_by_norms(metric, constants, self.row_squares(constants), spread, at, errors),
+            Effort::Pass => self.errors_by_a_pass(setting, errors, ctx),
+            Effort::Norms => self.errors_by_norms(setting, errors),
         };
         if let Some(row) = errors.chunks_exact(RowError::LEN).position(|row| RowError::read(row).error.is_nan()) {
             return Err(Unproved::Loss { row });
         }
-        let rounded =
-            of_sums + 8.0 * f64::EPSILON * (metric.penalty + metric.gradient) + gamma(m + 8) * metric.gradient;
+        // The penalty's term, its sum with the rest, and the norm.
+        let rounded = of_sums
+            + 8.0 * f64::EPSILON * (metric.penalty + metric.gradient)
+            + gamma(m + 8) * metric.gradient
+            + setting.lost(setting.constants.roundings.1 + 8);
         Ok((metric.gradient + rounded) * (1.0 + gamma(m + 8)))
     }
 
     /// What a row's prediction, known but for `moved`, leaves open.
-    fn row_error(&self, metric: &Metric, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
-        let moved = Self::moved(metric, u, y, moved);
-        Self::error_of_row(metric, (self.slope(u, y), weight), moved, self.between(u, y, moved).curvature)
+    fn row_error(&self, (u, y, weight): (&[f64], &[f64], f64), moved: f64) -> RowError {
+        let moved = self.moved(u, y, moved);
+        self.error_of_row((self.slope(u, y), weight), moved, self.between(u, y, moved).curvature)
     }
 
     /// How far u may be from what it stands for, `by` on account of its sum, and what an evaluation of the loss leaves open.
-    fn moved(metric: &Metric, u: &[f64], y: &[f64], by: f64) -> f64 {
-        let moved = by + metric.evaluation * (1.0 + norm(u) + norm(y));
+    pub(super) fn moved(&self, u: &[f64], y: &[f64], by: f64) -> f64 {
+        // One of u - y knows no other scale.
+        let unit = if self.loss.is_of_difference() { 0.0 } else { 1.0 };
+        let moved = by + self.evaluation() * (unit + norm(u) + norm(y)) + self.vanished();
         if moved.is_nan() { f64::INFINITY } else { moved }
     }
 
-    fn error_of_row(metric: &Metric, (slope, weight): (f64, f64), moved: f64, curvature: f64) -> RowError {
+    fn error_of_row(&self, (slope, weight): (f64, f64), moved: f64, curvature: f64) -> RowError {
         if weight == 0.0 && !curvature.is_nan() {
             return RowError { size: 0.0, error: 0.0, moved };
         }
-        RowError { size: weight * slope, error: weight * (curvature * moved + metric.evaluation * slope), moved }
+        let error = weight * (curvature * moved + self.evaluation() * slope + self.vanished()) + UNDERFLOW;
+        RowError { size: weight * slope, error, moved }
+    }
+
+    /// What rounding leaves open in phi, whose slope is at most `steepest`, beside what it makes of u and y.
+    pub(super) fn error_of_value(&self, u: &[f64], y: &[f64], steepest: f64) -> f64 {
+        let terms = if self.loss.is_of_difference() {
+            self.loss.value(u, y).abs()
+        } else {
+            (steepest + norm(y)) * (1.0 + norm(u))
+        };
+        self.evaluation() * terms + self.vanished()
     }
 
     /// `errors` of all rows, and what they and the sums of the gradient come to, ‖mu^(-1/2) Delta G‖, by norms.
-    fn errors_by_norms(
-        &self,
-        metric: &Metric,
-        constants: &Constants,
-        squares: &[f64],
-        spread: f64,
-        at: Point<'_>,
-        errors: &mut [f64],
-    ) -> f64 {
+    fn errors_by_norms(&self, setting: &Setting<'_>, errors: &mut [f64]) -> f64 {
+        let Setting { at, constants, spread, .. } = *setting;
         let row = self.row(at.x);
-        let prediction = gamma(constants.roundings.0 + 2) * metric.latent;
+        let (prediction, lost) = self.errors_of_predictions(setting);
         let width = self.loss.width();
         rowwise::for_each_block(RowError::LEN, BLOCK, errors, |first, out| {
             let rows = out.len() / RowError::LEN;
@@ -417,14 +460,14 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             let moved = &mut block.h[..rows];
             for (k, moved) in moved.iter_mut().enumerate() {
                 let part = k * width..(k + 1) * width;
-                let by = prediction * times(metric.factor, squares[first + k]).sqrt();
-                *moved = Self::moved(metric, &u[part.clone()], &y[part], by);
+                let by = prediction * setting.q(first + k).sqrt() + lost;
+                *moved = self.moved(&u[part.clone()], &y[part], by);
             }
             self.slopes(u, y, &mut slopes[..rows]);
             self.loss.between_of_rows(u, y, &block.h[..rows], block.between.each_mut().map(|out| &mut out[..rows]));
             for (k, out) in out.chunks_exact_mut(RowError::LEN).enumerate() {
                 let of_row = (slopes[k], row.weight(first + k));
-                Self::error_of_row(metric, of_row, block.h[k], block.between[1][k]).write(out);
+                self.error_of_row(of_row, block.h[k], block.between[1][k]).write(out);
             }
         });
         let sum = |offset: usize| norm_of(errors.iter().skip(offset).step_by(RowError::LEN).copied());
@@ -432,22 +475,23 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         spread.sqrt() * (of_rows + gamma(constants.roundings.1 + 2) * (sizes + of_rows))
     }
 
+    /// What rounding leaves open in a prediction, by q_i^(1/2), and beside that.
+    fn errors_of_predictions(&self, setting: &Setting<'_>) -> (f64, f64) {
+        let k = setting.constants.roundings.0 + 2;
+        (gamma(k) * setting.metric.latent, k as f64 * UNDERFLOW * (self.loss.width() as f64).sqrt())
+    }
+
     /// The same entry by entry, by one pass over |D|.
-    fn errors_by_a_pass(
-        &self,
-        metric: &Metric,
-        constants: &Constants,
-        at: Point<'_>,
-        errors: &mut [f64],
-        ctx: &mut Ctx,
-    ) -> f64 {
+    fn errors_by_a_pass(&self, setting: &Setting<'_>, errors: &mut [f64], ctx: &mut Ctx) -> f64 {
+        let Setting { at, constants, .. } = *setting;
         let (row, width, m) = (self.row(at.x), self.loss.width(), self.latent_len());
+        let (_, lost) = self.errors_of_predictions(setting);
         let (of_dots, of_sums) = (gamma(constants.roundings.0 + 2), gamma(constants.roundings.1 + 2));
         let link = |block: Block<'_>| {
             for k in 0..block.rows {
                 let (i, part) = (block.first + k, k * width..(k + 1) * width);
                 let of_row = (row.of(at.memo, i), row.y(i), row.weight(i));
-                let error = self.row_error(metric, of_row, of_dots * norm(&block.dots[0][part.clone()]));
+                let error = self.row_error(of_row, of_dots * norm(&block.dots[0][part.clone()]) + lost);
                 error.write(&mut block.row_output[k * RowError::LEN..][..RowError::LEN]);
                 block.weights[part].fill(error.error + of_sums * (error.size + error.error));
             }
@@ -499,19 +543,12 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// Rows between z and z*, from row `first` on, where E is `energy`.
-    fn bound_rows(
-        &self,
-        metric: &Metric,
-        at: Point<'_>,
-        (squares, errors): (&[f64], &[f64]),
-        first: usize,
-        energy: f64,
-        out: &mut [RowBound],
-    ) {
+    fn bound_rows(&self, setting: &Setting<'_>, errors: &[f64], first: usize, energy: f64, out: &mut [RowBound]) {
+        let at = setting.at;
         let (row, width, rows) = (self.row(at.x), self.loss.width(), out.len());
         let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
         let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
-        let block = self.localise(metric, at, (squares, errors), first, rows, energy);
+        let block = self.localise(setting, errors, first, rows, energy);
         // A row is localised where its curvature is known to a factor of e, or its secant is to that of the curvature at u.
         let e = std::f64::consts::E;
         let is_known = |k: usize| block.between[0][k] * e >= block.between[1][k];
@@ -523,32 +560,29 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         for (k, out) in out.iter_mut().enumerate() {
             let part = k * width..(k + 1) * width;
             let of_row = (&u[part.clone()], &y[part], row.weight(first + k));
-            let bound = self.bound_row(metric, of_row, moved(k), block.h[k], block.between(k));
+            let bound = self.bound_row(of_row, moved(k), block.h[k], block.between(k));
             let localised = bound.localised || is_known(k) || block.between[0][k] * e >= here[0][k];
             *out = RowBound { localised, ..bound };
         }
     }
 
     /// A row whose prediction is within `h` and `moved` of that at z*, but for whether it is localised: one of no weight always is.
-    fn bound_row(
-        &self,
-        metric: &Metric,
-        (u, y, weight): (&[f64], &[f64], f64),
-        moved: f64,
-        h: f64,
-        here: Between,
-    ) -> RowBound {
+    fn bound_row(&self, (u, y, weight): (&[f64], &[f64], f64), moved: f64, h: f64, here: Between) -> RowBound {
         if weight == 0.0 && self.wrt != Wrt::Weights {
             return RowBound::NONE;
         }
         let most = weight * here.curvature;
         let (c2, s, own) = match self.wrt {
-            Wrt::Targets if self.loss.is_of_difference() => (square(most), most, most * moved),
-            Wrt::Targets => (square(weight * here.cross), weight * here.secant, weight * here.cross * moved),
+            Wrt::Targets if self.loss.is_of_difference() => {
+                (square(most), most, most * moved + weight * self.vanished())
+            }
+            Wrt::Targets => {
+                let cross = weight * here.cross;
+                (square(cross), weight * here.secant, cross * moved + weight * self.vanished())
+            }
             Wrt::Weights => {
                 let steepest = self.steepest(u, y, h + moved, here.curvature);
-                let terms = (steepest + norm(y)) * (1.0 + norm(u));
-                (square(steepest), weight * here.secant, steepest * moved + metric.evaluation * terms)
+                (square(steepest), weight * here.secant, steepest * moved + self.error_of_value(u, y, steepest))
             }
             Wrt::Regularisation | Wrt::Design => (0.0, 0.0, 0.0),
         };
@@ -566,17 +600,17 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     /// both.
     pub(super) fn localise(
         &self,
-        metric: &Metric,
-        at: Point<'_>,
-        (squares, errors): (&[f64], &[f64]),
+        setting: &Setting<'_>,
+        errors: &[f64],
         first: usize,
         rows: usize,
         energy: f64,
     ) -> RowBlock {
+        let at = setting.at;
         let row = self.row(at.x);
         let [u, y] = [at.memo, row.targets].map(|vector| row.of_rows(vector, first, rows));
         let moved = |k: usize| errors[(first + k) * RowError::LEN + RowError::MOVED];
-        let q = |k: usize| times(metric.factor, squares[first + k]);
+        let q = |k: usize| setting.q(first + k);
         let (mut block, mut far) = (RowBlock::default(), [0.0; BLOCK]);
         for k in 0..rows {
             block.h[k] = if energy == 0.0 { 0.0 } else { q(k).sqrt() * energy };
@@ -598,17 +632,14 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         block
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]
     fn bound_by_rows(
         &self,
-        metric: &Metric,
-        rows: &[RowBound],
-        errors: &[f64],
-        spread: f64,
-        at: Point<'_>,
+        setting: &Setting<'_>,
+        (rows, errors): (&[RowBound], &[f64]),
         energy: f64,
         ctx: &mut Ctx,
     ) -> Bounded {
+        let Setting { at, spread, .. } = *setting;
         let own = norm_of(rows.iter().map(|row| row.own));
         let split = best_split(rows, spread);
         let is_difference = self.wrt == Wrt::Targets && self.loss.is_of_difference();
@@ -620,25 +651,22 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         };
         Bounded {
             bound: energy * split.value(spread).sqrt(),
-            own: own + metric.evaluation * size,
+            own: own + self.evaluation() * size,
             localised: rows.iter().all(|row| row.localised),
             theorem: if is_difference { Theorem::Difference } else { Theorem::Split },
             uses_norm: split.beta > 0.0,
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what one caller has at hand")]
     fn bound_by_design(
         &self,
-        metric: &Metric,
-        rows: &[RowBound],
-        errors: &[f64],
-        at: Point<'_>,
+        setting: &Setting<'_>,
+        (rows, errors): (&[RowBound], &[f64]),
         energy: f64,
         is_linear: bool,
         ctx: &mut Ctx,
     ) -> Bounded {
-        let width = self.loss.width();
+        let (at, width) = (setting.at, self.loss.width());
         let (mut of_columns, mut of_rows) = (ctx.take(self.design.columns()), ctx.take(self.design.rows()));
         for (to, z) in of_columns.iter_mut().zip(at.z.chunks_exact(width)) {
             *to = z.iter().map(|z| square(z.abs())).sum();
@@ -651,7 +679,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         ctx.give(of_rows);
         ctx.give(of_columns);
         let most = rows.iter().fold(0.0_f64, |most, row| most.max(row.most));
-        let (change, delta) = (most.sqrt() * energy / 2.0, energy / metric.least.sqrt());
+        let (change, delta) = (most.sqrt() * energy / 2.0, energy / setting.metric.least.sqrt());
         Bounded {
             bound: change * z.sqrt() + a.sqrt() * delta + if is_linear { 0.0 } else { change * delta },
             own: of_rows_error * z.sqrt(),
@@ -661,7 +689,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
     }
 
-    fn bound_by_penalty(&self, metric: &Metric, at: Point<'_>, energy: f64, is_linear: bool, ctx: &mut Ctx) -> Bounded {
+    fn bound_by_penalty(&self, setting: &Setting<'_>, energy: f64, is_linear: bool, ctx: &mut Ctx) -> Bounded {
+        let at = setting.at;
         let regularisation = self.regularisation(at.x);
         let (low, high) = self.penalty.curvature();
         let mut groups = vec![0.0; regularisation.lambdas.len()];
@@ -672,8 +701,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let second_order = if is_linear { 0.0 } else { 0.5 * (high / low) * energy * energy };
         Bounded {
             bound: (most / low).sqrt() * energy + second_order,
-            // Sums of terms of one sign.
-            own: (metric.evaluation + gamma(at.z.len())) * norm_of_gradient(self, at, ctx),
+            // Sums of terms of one sign, each of which may have vanished before lambda was put to it.
+            own: (self.evaluation() + gamma(at.z.len())) * norm_of_gradient(self, at, ctx)
+                + at.z.len() as f64 * self.vanished() * (1.0 + regularisation.largest_lambda()),
             localised: true,
             theorem: Theorem::Penalty,
             uses_norm: false,

@@ -132,7 +132,7 @@ pub trait Loss: Sync {
         None
     }
 
-    /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
+    /// Whether phi is a function of u - y alone, and computed from it, so that phi_uy = -phi_uu and rounding is relative to u and y.
     fn is_of_difference(&self) -> bool {
         false
     }
@@ -244,7 +244,7 @@ pub trait RowLoss: Sync {
         None
     }
 
-    /// Whether phi is a function of u - y alone, so that phi_uy = -phi_uu.
+    /// Whether phi is a function of u - y alone, and computed from it, so that phi_uy = -phi_uu and rounding is relative to u and y.
     fn is_of_difference(&self) -> bool {
         false
     }
