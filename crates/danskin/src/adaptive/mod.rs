@@ -191,6 +191,7 @@ impl Chosen {
         let mut parts = Vec::new();
         for stage in &self.stages {
             let reason = match (stage.predicted, stage.method) {
+                ([Some(first), Some(newton)], _) if first.is_infinite() && newton.is_infinite() => String::new(),
                 ([Some(first), Some(newton)], "newton") => {
                     format!(", {newton:.0} passes predicted instead of {first:.0}")
                 }

@@ -172,7 +172,12 @@ where
             if let Some(outcome) = self.is_over(ctx)? {
                 break outcome;
             }
-            let predicted = self.rates.predict(self.look.left(), self.weight);
+            let predicted = if self.look.is_estimable() {
+                // What is left is not known.
+                [None; 2]
+            } else {
+                self.rates.predict(self.look.left(), self.weight)
+            };
             let is_interrupted = if self.is_newton_next(predicted, ctx) {
                 self.take_newton(predicted, ctx)
             } else {

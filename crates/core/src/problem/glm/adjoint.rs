@@ -204,9 +204,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let (mut p, mut image) = (ctx.take(n * width), ctx.take(m));
         self.product(at, v, &mut p, &mut image, ctx);
         self.cross_of(at, v, &p, cross, ctx);
-        let (row, k) = (self.row(at.x), constants.roundings.0 + 2);
-        let of_dots = gamma(k) * (self.in_metric(at, |j, root| v[j] * root) + (m as f64).sqrt() * UNDERFLOW);
-        let lost = k as f64 * UNDERFLOW * (width as f64).sqrt();
+        let row = self.row(at.x);
+        let of_dots = gamma(constants.roundings.0 + 2)
+            * (self.in_metric(at, |j, root| v[j] * root) + (m as f64).sqrt() * UNDERFLOW);
+        let lost = self.lost_in_predictions(constants.roundings.0);
         let mut rows = vec![RowBend::NONE; n];
         rowwise::for_each_block(1, BLOCK, &mut rows, |first, out| {
             let block = self.localise(&setting, &errors, first, out.len(), energy);
@@ -458,7 +459,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             matrix.row_squares(&[], &mut squares, ctx);
         }
         let (of_dots, of_sums) = matrix.roundings();
-        let lost = (of_dots + 2) as f64 * UNDERFLOW * (self.loss.width() as f64).sqrt();
+        let lost = self.lost_in_predictions(of_dots);
         let vanished = (of_sums + 8) as f64 * UNDERFLOW;
         let (of_dots, of_sums) = (gamma(of_dots + 2) * norm(at.z), gamma(of_sums + 2));
         let mut rows = vec![0.0; LEN * n];

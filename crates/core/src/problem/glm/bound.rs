@@ -147,8 +147,8 @@ pub(super) struct Metric {
     pub(super) latent: f64,
     /// ‖mu^(-1/2) lambda r'(z)‖.
     pub(super) penalty: f64,
-    /// The largest lambda.
-    pub(super) largest: f64,
+    /// The largest lambda_j mu_j^(-1/2).
+    pub(super) pull: f64,
 }
 
 /// Where a bound is asked for, and what is known there before a row is looked at.
@@ -172,8 +172,8 @@ impl Setting<'_> {
 
     /// ‖mu^(-1/2) e‖ of an e of which each entry is what `k` operations lose to underflow, before lambda is put to their results, and in dividing by mu^(1/2).
     pub(super) fn lost(&self, k: usize) -> f64 {
-        let Metric { least, largest, .. } = self.metric;
-        k as f64 * UNDERFLOW * (self.at.z.len() as f64).sqrt() * (1.0 + (1.0 + largest) / least.sqrt())
+        let Metric { least, pull, .. } = self.metric;
+        k as f64 * UNDERFLOW * (self.at.z.len() as f64).sqrt() * (1.0 + 1.0 / least.sqrt() + pull)
     }
 }
 
@@ -339,7 +339,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             gradient: norm(&gradient),
             latent: norm(&latent) * (1.0 + gamma(m + 8)) + (m as f64).sqrt() * UNDERFLOW,
             penalty: norm(&penalty),
-            largest: regularisation.largest_lambda(),
+            pull: (regularisation.largest_lambda() / convexity).sqrt(),
         };
         [penalty, latent, gradient].into_iter().for_each(|buffer| ctx.give(buffer));
         metric
@@ -451,7 +451,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn errors_by_norms(&self, setting: &Setting<'_>, errors: &mut [f64]) -> f64 {
         let Setting { at, constants, spread, .. } = *setting;
         let row = self.row(at.x);
-        let (prediction, lost) = self.errors_of_predictions(setting);
+        let prediction = gamma(constants.roundings.0 + 2) * setting.metric.latent;
+        let lost = self.lost_in_predictions(constants.roundings.0);
         let width = self.loss.width();
         rowwise::for_each_block(RowError::LEN, BLOCK, errors, |first, out| {
             let rows = out.len() / RowError::LEN;
@@ -475,17 +476,16 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         spread.sqrt() * (of_rows + gamma(constants.roundings.1 + 2) * (sizes + of_rows))
     }
 
-    /// What rounding leaves open in a prediction, by q_i^(1/2), and beside that.
-    fn errors_of_predictions(&self, setting: &Setting<'_>) -> (f64, f64) {
-        let k = setting.constants.roundings.0 + 2;
-        (gamma(k) * setting.metric.latent, k as f64 * UNDERFLOW * (self.loss.width() as f64).sqrt())
+    /// What the predictions of a row lose to underflow, of `roundings` operations each.
+    pub(super) fn lost_in_predictions(&self, roundings: usize) -> f64 {
+        (roundings + 2) as f64 * UNDERFLOW * (self.loss.width() as f64).sqrt()
     }
 
     /// The same entry by entry, by one pass over |D|.
     fn errors_by_a_pass(&self, setting: &Setting<'_>, errors: &mut [f64], ctx: &mut Ctx) -> f64 {
         let Setting { at, constants, .. } = *setting;
         let (row, width, m) = (self.row(at.x), self.loss.width(), self.latent_len());
-        let (_, lost) = self.errors_of_predictions(setting);
+        let lost = self.lost_in_predictions(constants.roundings.0);
         let (of_dots, of_sums) = (gamma(constants.roundings.0 + 2), gamma(constants.roundings.1 + 2));
         let link = |block: Block<'_>| {
             for k in 0..block.rows {
