@@ -147,6 +147,13 @@ impl LinearSolve {
             tried: Tried::default(),
         }
     }
+
+    /// Whether a factorisation found the Hessian singular to working precision, before another method gave this solution: along what is nearly
+    /// free it may then be anything.
+    #[must_use]
+    pub fn met_singular(&self) -> bool {
+        self.tried.iter().any(|attempt| matches!(attempt.outcome, Outcome::Failed(LinearError::Singular { .. })))
+    }
 }
 
 /// Why a linear system has no usable solution.

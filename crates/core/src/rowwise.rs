@@ -54,7 +54,7 @@ pub(crate) fn for_each_block<T: Send>(
     }
 }
 
-/// `max_i of(rows[i])` of K numbers at once; minus infinity where there is none. The order of rows is of no account.
+/// `max_i of(rows[i])` of K numbers at once, none of them NaN; minus infinity where there is none. The order of rows is of no account.
 pub(crate) fn largest_of<T: Sync, const K: usize>(rows: &[T], of: impl Fn(&T) -> [f64; K] + Sync) -> [f64; K] {
     let none = [f64::NEG_INFINITY; K];
     let larger = |mut most: [f64; K], row: [f64; K]| {

@@ -195,7 +195,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         if solution.status() == Status::Interrupted {
             return Err(EstimatorMismatch::Interrupted { steps: solution.steps() });
         }
-        if self.problem.falls_for_ever(solution.point(), &mut Ctx::new()) {
+        if self.problem.falls_along(solution.point(), &mut Ctx::new()).is_some() {
             return Err(EstimatorMismatch::NoMinimum);
         }
         let relative_residual = solution.residual() / solution.initial_residual().max(f64::MIN_POSITIVE);

@@ -735,3 +735,74 @@ fn a_floor_without_a_bound_is_one() {
         }
     }
 }
+
+/// What overflows in a row on the way to a bound is no reason to leave that row out, nor one to guess.
+#[test]
+fn what_overflows_has_no_bound() {
+    let overflow = Err(Uncertified::Unproved(Unproved::Overflow));
+    let certificate = |problem: &Glm<Squared>, x: &[f64]| {
+        let solver = GradientDescent::new(StepSize::Fixed(1.0));
+        let start = vec![0.3; 1];
+        let solution = Solve::new(problem, &solver, x).from(&start).stop(Stop::steps(0)).run().unwrap();
+        solution.gradient(&Certified::new(Analytic)).unwrap().certificate
+    };
+    // The squares of a row's curvature and of another's share of it both overflow, and their difference is no number.
+    for (entry, weight) in [(1e-78, 1e155), (1e-100, 1e200)] {
+        let design = Design::dense(2, 1, vec![0.0, entry]).unwrap();
+        let problem = Glm::new(design, Squared, 1.0).unwrap().weighted(vec![1e154, weight]).unwrap();
+        assert_eq!(certificate(&problem, &[0.0, 1.0]), overflow, "{weight:e}");
+        let found = Adaptive::new(Accuracy::Relative(0.1)).gradient(&problem, &[0.0, 1.0]);
+        assert!(found.is_ok_and(|found| found.outcome != Outcome::Met), "{weight:e}");
+    }
+    // 0 times what overflowed: the loss knows all that is to be known.
+    let design = Design::dense(1, 1, vec![1.5e200]).unwrap();
+    let problem = Glm::new(design, Logistic, 7.8e15).unwrap();
+    let mut ctx = Ctx::new();
+    let found = problem.analytic_bound(Point::new(&[1e200], &[-7e-321]), Effort::Norms, &mut ctx);
+    assert_eq!(found.unwrap_err(), Unproved::Overflow);
+}
+
+/// Columns that no penalty holds back, beside others that one does.
+#[test]
+fn a_free_intercept_is_certified_for_what_it_is() {
+    let sides = [0.3, -0.7, 0.5, 0.2, 0.02];
+    let design = Design::dense(5, 2, sides.iter().flat_map(|side| [1.0, *side]).collect()).unwrap();
+    let problem = |weights: &[f64]| {
+        let plain = Glm::new(design.clone(), Logistic, 0.0).unwrap().weighted(weights.to_vec()).unwrap();
+        plain.grouped(vec![0.0, 0.5], vec![0, 1]).unwrap()
+    };
+    // Labels of one class: L falls along the intercept for ever.
+    for wrt in [Wrt::Targets, Wrt::Weights, Wrt::Design] {
+        let (problem, x) = problem(&[1.0; 5]).wrt(wrt, vec![1.0; 5]).unwrap();
+        let found = Adaptive::new(Accuracy::Relative(0.1)).gradient(&problem, &x);
+        assert_eq!(found.unwrap_err(), AdaptiveError::from(EstimateError::Unbounded), "{wrt:?}");
+    }
+    // A class of next to no weight: the intercept goes to ln(3 / 2 w), its curvature vanishes beside the penalty.
+    for rare in [1e-8, 1e-25, 1e-40] {
+        let weights = [rare, rare, 1.0, 1.0, 1.0];
+        let (problem, x) = problem(&weights).wrt(Wrt::Weights, vec![-1.0, -1.0, 1.0, 1.0, 1.0]).unwrap();
+        let far = (1.5 / rare).ln();
+        for tolerance in [1e-1, 1e-3, 1e-6] {
+            let found = Adaptive::new(Accuracy::Relative(tolerance)).gradient(&problem, &x).unwrap();
+            assert_eq!(found.outcome, Outcome::Met, "{rare:e} {tolerance:e}");
+            // The other column moves what is lost here by no more than the weight of the rare.
+            let error = (found.gradient.value[0] - far).abs().max((found.gradient.value[1] - far).abs());
+            assert!(error <= (tolerance * 1.5 + 4.0 * rare) * far, "{rare:e} {tolerance:e}: {error:e}");
+        }
+    }
+}
+
+/// A fit that all but interpolates: g* is of the size of what the predictions lose to rounding, and no estimate is smaller than that.
+#[test]
+fn an_estimate_is_no_smaller_than_rounding() {
+    let design = Design::dense(3, 1, vec![1.3, 0.9, 0.4]).unwrap();
+    let problem = Glm::new(design, Squared, 0.0).unwrap();
+    let x = [0.650000001, 0.449999999, 0.2];
+    for (tolerance, outcome) in [(1e-1, Outcome::Met), (1e-10, Outcome::FloorReached)] {
+        let found = Adaptive::new(Accuracy::Relative(tolerance)).gradient(&problem, &x).unwrap();
+        let certificate = found.gradient.certificate.unwrap();
+        assert_eq!((found.outcome, certificate.basis), (outcome, Basis::Estimated));
+        // Half an ulp of a prediction is the least that its rounding can be.
+        assert!(certificate.bound > 0.5 * f64::EPSILON * 0.65, "{certificate:?}");
+    }
+}

@@ -287,3 +287,17 @@ fn bounds_do_not_vanish_before_what_they_bound() {
         }
     }
 }
+
+/// A held-out loss that overflows within the distance of z* is not one of which nothing is known: there is no bound, and no estimate.
+#[test]
+fn a_held_out_loss_that_overflows_has_no_bound() {
+    let design = Design::dense(2, 1, vec![0.87, 0.259]).unwrap();
+    let (problem, w) = Glm::new(design, Gamma, 3.3).unwrap().wrt(Wrt::Weights, vec![416_218.9, 0.986]).unwrap();
+    let held_out = Glm::new(Design::dense(1, 1, vec![-0.32]).unwrap(), Gamma, 0.0).unwrap();
+    let outer = HeldOut::new(&held_out, &[416_218.9]).unwrap();
+    let solver = Backtracking::default();
+    let solution = Solve::new(&problem, &solver, &w).stop(Stop::steps(1)).run().unwrap();
+    let certified = Certified::new(Implicit::new(DenseCholesky::default())).newton(DenseCholesky::default());
+    let found = solution.gradient_of(&outer, &certified).unwrap().certificate;
+    assert_eq!(found, Err(Uncertified::Unproved(Unproved::Overflow)));
+}

@@ -141,8 +141,8 @@ impl<P: Problem> Problem for Wrong<P> {
         self.right.strong_convexity(x) * if self.is("strong_convexity") { 1000.0 } else { 1.0 }
     }
 
-    fn falls_for_ever(&self, at: Point<'_>, ctx: &mut Ctx) -> bool {
-        self.is("falls_for_ever") || self.right.falls_for_ever(at, ctx)
+    fn falls_along(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
+        if self.is("falls_along") { Some(at.z.to_vec()) } else { self.right.falls_along(at, ctx) }
     }
 
     fn hessian_rank_bound(&self) -> usize {
@@ -239,7 +239,7 @@ const FAULTS: &[(&str, &str)] = &[
     ("smoothness", "smoothness"),
     ("smoothness with memo", "smoothness"),
     ("strong_convexity", "strong_convexity"),
-    ("falls_for_ever", "falls_for_ever"),
+    ("falls_along", "falls_along"),
     ("hessian_rank_bound", "hessian_rank_bound"),
     ("assemble_hessian", "assemble_hessian"),
     ("assemble_hessian with memo", "assemble_hessian"),

@@ -13,7 +13,7 @@ use danskin_core::solver::Solver;
 /// Its gradient carries what the linear solve reached ([`Gradient::linear`]); a solve that ended above its tolerance is
 /// said there, and the gradient is in error by at most `‖L_xz‖ ‖residual‖ / mu` on its account.
 ///
-/// An L known to have no minimum ([`Problem::falls_for_ever`]) is an error, as is a Hessian known to be singular
+/// An L known to have no minimum ([`Problem::falls_along`]) is an error, as is a Hessian known to be singular
 /// ([`Problem::hessian_rank_bound`]): z* does not exist, or need not be unique. Where the Hessian is neither known to be
 /// singular nor known to be positive definite, conjugate gradient may have returned the solution of least norm (over a
 /// preconditioner, another one), and [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
@@ -49,7 +49,7 @@ fn check<P: Problem + ?Sized>(problem: &P, at: Point<'_>, ctx: &mut Ctx) -> Resu
     if rank < m {
         return Err(LinearError::RankDeficient { rank, latent: m }.into());
     }
-    if problem.falls_for_ever(at, ctx) {
+    if problem.falls_along(at, ctx).is_some() {
         return Err(EstimateError::Unbounded);
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::{AnalyticBound, Certificate, Effort, Reference, Uncertified, Unproved
 use crate::ctx::{Ctx, bytes_of};
 use crate::design::gamma;
 use crate::estimator::{EstimateError, Estimator, Gradient};
-use crate::linear::{Factored, Hessian, HessianSolver};
+use crate::linear::{Factored, Hessian, HessianSolver, LinearSolve};
 use crate::outer::Outer;
 use crate::problem::{Evaluated, Point, Problem};
 use crate::solve::{Recorder, Solution, Trail};
@@ -61,7 +61,7 @@ pub struct NoNewton;
 
 /// What solves systems with L_zz for the sake of a bound.
 pub trait Refine<P: ?Sized>: Sync {
-    /// v with L_zz v = `rhs` at `at`, about, and the relative residual; `None` where there is none to be had.
+    /// v with L_zz v = `rhs` at `at`, about, and the relative residual, infinite where that says nothing of v; `None` where there is none to be had.
     fn solve(&self, problem: &P, at: Point<'_>, rhs: &[f64], ctx: &mut Ctx) -> Option<(Vec<f64>, f64)>;
 
     /// Whether it ever does.
@@ -95,7 +95,9 @@ impl<P: Problem + ?Sized, H: HessianSolver<P>> Refine<P> for NewtonStep<H> {
         let (mut found, mut workspace) = (vec![0.0; at.z.len()], H::Workspace::default());
         let solved = Factored::new(&self.0, Hessian { problem, at }, &mut workspace, ctx)
             .and_then(|mut factored| factored.solve(rhs, NEWTON_TOLERANCE, &mut found, ctx));
-        solved.ok().map(|linear| (found, linear.residual))
+        // Of a Hessian that is singular whatever its entries are, the solution of least norm is as good as any.
+        let is_blind = |linear: &LinearSolve| linear.met_singular() && problem.hessian_rank_bound() == at.z.len();
+        solved.ok().map(|linear| (found, if is_blind(&linear) { f64::INFINITY } else { linear.residual }))
     }
 }
 
@@ -237,7 +239,7 @@ where
 
 /// Whether the adjoint of `gradient` is a Newton step that was solved for.
 fn is_exact(gradient: &Gradient) -> bool {
-    gradient.linear.is_some_and(|linear| linear.residual <= NEWTON_TOLERANCE)
+    gradient.linear.is_some_and(|linear| linear.residual <= NEWTON_TOLERANCE && !linear.met_singular())
 }
 
 /// A mixture of the trail and of points evaluated since, not made before it is asked for.
@@ -368,7 +370,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         let nearest = self.nearest_of(|judged| judged.is_newton)?;
         let is_estimable =
             self.judged.iter().all(|judged| judged.bound.map_or_else(|why| why.is_estimable(), |_| true));
-        if !is_estimable || self.problem.falls_for_ever(nearest.known.at(self.x), ctx) {
+        if !is_estimable || self.problem.falls_along(nearest.known.at(self.x), ctx).is_some() {
             return None;
         }
         let first = Evaluated::of(self.problem, iterate, ctx);
@@ -377,6 +379,7 @@ impl<P: Problem + ?Sized> Candidates<'_, P> {
         self.problem.grad_x(first.at(self.x), -1.0, &mut change, ctx);
         self.problem.grad_x(nearest.known.at(self.x), 1.0, &mut change, ctx);
         let left = left_by_newton(norm(&change), share)?;
-        Certificate::estimated(nearest.reference, nearest.distance, left)
+        let rounding = self.problem.rounding_of_gradient(nearest.known.at(self.x), ctx);
+        Certificate::estimated(nearest.reference, nearest.distance, left, rounding)
     }
 }

@@ -19,6 +19,8 @@ struct Judged {
     /// ‖grad_z f‖ there.
     rhs: f64,
     value: Vec<f64>,
+    /// What rounding can have done to the parts of that.
+    rounding: f64,
     /// ‖g - value‖.
     distance: f64,
     bound: Result<AnalyticBound, Unproved>,
@@ -56,7 +58,7 @@ impl<P: Problem + ?Sized, F: Outer<P> + ?Sized> Judge<'_, P, F> {
             bound.rounding += rounding;
         }
         let distance = apart(gradient, &value);
-        Judged { reference, is_newton: false, distance, known, rhs: norm(rhs), value, bound }
+        Judged { reference, is_newton: false, distance, known, rhs: norm(rhs), value, rounding, bound }
     }
 
     /// grad_z f.
@@ -115,7 +117,7 @@ where
     let mut found = match best.and_then(|best| Some((best, best.bound.ok()?))) {
         Some((best, bound)) => Certificate::proved(best.reference, best.distance, bound),
         // Where L has no minimum there is nothing to be near.
-        None => estimate(&judged, problem.falls_for_ever(judged[judged.len() - 1].known.at(at.x), ctx))?,
+        None => estimate(&judged, problem.falls_along(judged[judged.len() - 1].known.at(at.x), ctx).is_some())?,
     };
     if let Some(linear) = gradient.linear {
         found.parts.linear = problem.linear_bound(at, linear.residual * judged[0].rhs, ctx).unwrap_or(0.0);
@@ -125,7 +127,9 @@ where
 
 /// Where nothing is proved: the distance to what a Newton step gives, and what is left there in proportion.
 fn estimate(judged: &[Judged], falls_for_ever: bool) -> Result<Certificate, Uncertified> {
-    let why = judged.iter().find_map(|one| one.bound.err()).unwrap_or(Unproved::Unknown);
+    let mut reasons = judged.iter().filter_map(|one| one.bound.err());
+    let first = reasons.next().unwrap_or(Unproved::Unknown);
+    let why = reasons.find(|why| !why.is_estimable()).unwrap_or(first);
     let (first, last) = (&judged[0], &judged[judged.len() - 1]);
     let share = norm(&last.known.grad_z) / norm(&first.known.grad_z);
     if !last.is_newton || !why.is_estimable() || falls_for_ever {
@@ -133,5 +137,5 @@ fn estimate(judged: &[Judged], falls_for_ever: bool) -> Result<Certificate, Unce
     }
     let change = distance(&first.value, &last.value);
     let left = left_by_newton(change, share);
-    left.and_then(|left| Certificate::estimated(last.reference, last.distance, left)).ok_or(why.into())
+    left.and_then(|left| Certificate::estimated(last.reference, last.distance, left, last.rounding)).ok_or(why.into())
 }

@@ -21,7 +21,7 @@
 //! linear solve, or with what the duals of the reverse pass sum up to; with [`Certified::newton`] also a Newton step, with an adjoint of its own.
 //!
 //! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' is at hand that came by a Newton step, the
-//! bound is estimated: ‖g - g1(z')‖ and what is left at z', in proportion, three times.
+//! bound is estimated: ‖g - g1(z')‖, what is left at z' in proportion, and rounding, three times.
 //!
 //! Source: the identities are those of Ablin, Peyre, Moreau 2020 for losses that are not quadratic; the reference points and the bound for generalised
 //! linear problems are this project's.
@@ -79,12 +79,13 @@ impl Certificate {
         }
     }
 
-    /// Three times the sum of `distance`, of the gradient from that at a point, and `left`, what is thought to be left there. `None` where that is not
-    /// finite.
+    /// Three times the sum of `distance`, of the gradient from that at a point, of `left`, what is thought to be left there, and of `rounding`. `None`
+    /// where that is not finite.
     #[must_use]
-    pub fn estimated(reference: Reference, distance: f64, left: f64) -> Option<Self> {
-        let parts = Parts { reference: SAFETY * distance, iterate: SAFETY * left, rounding: 0.0, linear: 0.0 };
-        let bound = parts.reference + parts.iterate;
+    pub fn estimated(reference: Reference, distance: f64, left: f64, rounding: f64) -> Option<Self> {
+        let [of_reference, iterate, rounding] = [distance, left, rounding].map(|part| SAFETY * part);
+        let parts = Parts { reference: of_reference, iterate, rounding, linear: 0.0 };
+        let bound = of_reference + iterate + rounding;
         let (basis, cost) = (Basis::Estimated, Cost::default());
         bound.is_finite().then_some(Self { bound, basis, reference, localised: false, parts, theorem: None, cost })
     }

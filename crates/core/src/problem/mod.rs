@@ -193,9 +193,10 @@ pub trait Problem: Objective {
         0.0
     }
 
-    /// Whether L(c z, x) is known to fall for all c >= 1, z that of `at`: then L has no minimum, and z* does not exist.
-    fn falls_for_ever(&self, _at: Point<'_>, _ctx: &mut Ctx) -> bool {
-        false
+    /// d, of length m, for which L(z + s d, x) is known to fall for all s >= 0, z that of `at`; it is looked for along z. L then has no minimum, and z* does
+    /// not exist.
+    fn falls_along(&self, _at: Point<'_>, _ctx: &mut Ctx) -> Option<Vec<f64>> {
+        None
     }
 
     /// A bound on ‖grad_x L(z, x) - grad l(x)‖, z and x those of `at`: on the error of g1. It takes no pass over D where `at` holds gradient and memo,
@@ -210,6 +211,15 @@ pub trait Problem: Objective {
 
     /// Makes the constants sharper that bounds rest on, for good where they do not depend on x: a few passes over D.
     fn sharpen_bounds(&self, _x: &[f64], _ctx: &mut Ctx) {}
+
+    /// How much rounding can have done to grad_x L at `at`, on account of what it is computed from too: of what is estimated, a part.
+    fn rounding_of_gradient(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        let mut gradient = ctx.take_zeroed(self.parameter_len());
+        self.grad_x(at, 1.0, &mut gradient, ctx);
+        let found = f64::EPSILON * crate::vector::norm(&gradient);
+        ctx.give(gradient);
+        found
+    }
 
     /// A bound on ‖L_xz L_zz^-1 r‖ at `at` over all r with ‖r‖ <= `residual`: what a linear solve that left r did to g3.
     ///

@@ -47,16 +47,14 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         Ok(())
     }
 
-    /// L(c z) does not rise with c where it is said to fall for ever.
+    /// L(z + d) is no more than L(z) where it is said to fall along d.
     fn recession(&mut self) -> Result<(), Mismatch> {
         let at = Point::new(self.z, self.x);
-        if !self.problem.falls_for_ever(at, &mut self.ctx) {
-            return Ok(());
-        }
-        let twice: Vec<f64> = self.z.iter().map(|z| 2.0 * z).collect();
-        let (here, there) = (self.value(at), self.value(Point { z: &twice, ..at }));
-        let against = "value, which rises from z to 2 z,";
-        exceeds("falls_for_ever", against, there, here, here.abs().max(there.abs()), ROUNDING)
+        let Some(mut farther) = self.problem.falls_along(at, &mut self.ctx) else { return Ok(()) };
+        crate::vector::axpy(1.0, self.z, &mut farther);
+        let (here, there) = (self.value(at), self.value(Point { z: &farther, ..at }));
+        let against = "value, which rises along it,";
+        exceeds("falls_along", against, there, here, here.abs().max(there.abs()), ROUNDING)
     }
 
     /// A small and a large Rayleigh quotient of L_zz; `None` where a product overflows.

@@ -18,6 +18,8 @@ pub(super) struct Look {
     pub(super) bound: Result<AnalyticBound, Unproved>,
     /// Where nothing is proved.
     estimate: Option<Certificate>,
+    /// What rounding can have done to g1, for that.
+    rounding: f64,
     /// What is asked of the bound.
     pub(super) asked: f64,
 }
@@ -40,10 +42,13 @@ impl Look {
             bound = problem.analytic_bound(at, Effort::Pass, ctx);
         }
         progress.note(residual);
-        let mut look = Self { g1, residual, bound, estimate: None, asked };
-        // A point of no slope is a minimum of a convex function.
-        if look.is_estimable() && residual == 0.0 {
-            look.estimate = Certificate::estimated(Reference::Iterate, 0.0, 0.0);
+        let mut look = Self { g1, residual, bound, estimate: None, rounding: 0.0, asked };
+        if look.is_estimable() {
+            look.rounding = problem.rounding_of_gradient(at, ctx);
+            // A point of no slope is a minimum of a convex function.
+            if residual == 0.0 {
+                look.estimate = Certificate::estimated(Reference::Iterate, 0.0, 0.0, look.rounding);
+            }
         }
         look
     }
@@ -52,8 +57,7 @@ impl Look {
     /// supposed, as a solve may have missed what is slow.
     pub(super) fn estimate_by(&mut self, change: f64) {
         if self.is_estimable() {
-            let left = change + f64::EPSILON * norm(&self.g1);
-            let found = Certificate::estimated(Reference::Iterate, 0.0, left);
+            let found = Certificate::estimated(Reference::Iterate, 0.0, change, self.rounding);
             self.estimate = [self.estimate, found].into_iter().flatten().min_by(|a, b| a.bound.total_cmp(&b.bound));
         }
     }
@@ -76,7 +80,11 @@ impl Look {
 
     /// Whether rounding alone is too much.
     pub(super) fn is_floor(&self) -> bool {
-        self.bound.is_ok_and(|bound| bound.rounding > self.asked && bound.iterate <= bound.rounding)
+        let is_floor = |rounding: f64, iterate: f64| rounding > self.asked && iterate <= rounding;
+        match self.bound {
+            Ok(bound) => is_floor(bound.rounding, bound.iterate),
+            Err(_) => self.estimate.is_some_and(|found| is_floor(found.parts.rounding, found.parts.iterate)),
+        }
     }
 
     pub(super) fn is_localised(&self) -> bool {

@@ -9,7 +9,7 @@ use danskin_core::problem::{AssembleHessian, Evaluated, Problem};
 use danskin_core::solve::{Solution, Solve, Status, Stop};
 use danskin_core::solver::{Solver, State};
 use danskin_core::vector::{distance, dot, norm};
-use danskin_implicit::{Auto, Cg};
+use danskin_implicit::{Auto, Cg, DenseCholesky};
 
 use super::look::{Look, Progress};
 use super::{Adaptive, AdaptiveError, Chosen, Outcome, Stage};
@@ -30,6 +30,8 @@ const SETTLED: f64 = 0.1;
 const TINY: f64 = 1e-6;
 /// What a linear solve is asked for, as a share of what the bound has to fall to.
 const SHARE: f64 = 0.5;
+/// Latent variables up to which a Newton step that is to be estimated by is solved for by a factorisation.
+const FACTORISED: usize = 2000;
 /// Iterations that a coarse solve may take at least.
 const LEAST_ITERATIONS: usize = 100;
 /// Halvings of a Newton step.
@@ -209,7 +211,7 @@ where
     /// How it ends here, if it does.
     fn is_over(&mut self, ctx: &mut Ctx) -> Result<Option<Outcome>, AdaptiveError> {
         let look = &self.look;
-        if look.bound.is_err() && self.problem.falls_for_ever(self.here.at(self.x), ctx) {
+        if look.bound.is_err() && self.problem.falls_along(self.here.at(self.x), ctx).is_some() {
             return Err(EstimateError::Unbounded.into());
         }
         if look.is_met() {
@@ -364,7 +366,7 @@ where
     /// left is then no more.
     fn change_by(&self, next: &Evaluated, linear: &LinearSolve, step: &[f64], ctx: &mut Ctx) -> Option<f64> {
         let is_settled = norm(&next.grad_z) <= SETTLED * self.look.residual || norm(step) <= TINY * norm(&next.z);
-        if !(self.look.is_estimable() && linear.residual <= EXACT && is_settled) {
+        if !self.look.is_estimable() || linear.residual > EXACT || !is_settled {
             return None;
         }
         let mut g1 = vec![0.0; self.look.g1.len()];
@@ -372,19 +374,22 @@ where
         Some(distance(&g1, &self.look.g1))
     }
 
-    /// A Newton step, halved until L falls; `None` where there is none.
-    fn newton(&mut self, ctx: &mut Ctx) -> Option<(Evaluated, NewtonStep)> {
-        let Self { problem, x, here, look, rates, .. } = &*self;
-        let tolerance = rates.forcing(SHARE * (-look.left()).exp(), self.is_last);
-        let tolerance = match look.total() {
-            _ if look.is_estimable() => EXACT,
-            total if total.is_finite() => tolerance.max(1e-14),
-            _ => COARSE,
-        };
+    /// `step` with L_zz `step` = grad_z L, and whether it may have missed where L is nearly flat; `None` where there is none.
+    fn newton_step(&self, tolerance: f64, step: &mut [f64], ctx: &mut Ctx) -> Option<(LinearSolve, bool)> {
+        let Self { problem, x, here, look, rates, settings, .. } = self;
         let hessian = Hessian { problem: *problem, at: here.at(x) };
-        let mut step = vec![0.0; here.z.len()];
+        // Conjugate gradient ends where the residual is small, which says nothing of where L is nearly flat. Of a Hessian that is singular whatever
+        // its entries are the solution of least norm is as good as any, and is what it finds.
+        let m = here.z.len();
+        let is_told = look.is_estimable() && m <= FACTORISED && problem.hessian_rank_bound() == m;
+        if is_told {
+            let dense = DenseCholesky::within(settings.bytes.min(DenseCholesky::bytes(FACTORISED)));
+            if let Some(linear) = solve(&dense, hessian, &here.grad_z, tolerance, step, ctx) {
+                return Some((linear, false));
+            }
+        }
         // Iterations predicted, against the passes of writing the Hessian down and factorising it.
-        let (work, m) = (problem.work(), here.z.len() as f64);
+        let (work, m) = (problem.work(), m as f64);
         let direct = (work.assembly + m * m * m / 3.0) / work.product.max(1.0);
         let is_iterative = match rates.linear {
             None => tolerance > FINE,
@@ -396,12 +401,25 @@ where
         let linear = if is_iterative {
             // Far from z*, a direction is worth no more than what was spent so far.
             let spent = usize::try_from(2 * self.spent(ctx)).unwrap_or(usize::MAX);
-            solve(&Cg::within(spent.max(LEAST_ITERATIONS)), hessian, &here.grad_z, tolerance, &mut step, ctx)
+            solve(&Cg::within(spent.max(LEAST_ITERATIONS)), hessian, &here.grad_z, tolerance, step, ctx)
         } else {
-            let bytes = self.settings.bytes;
-            let auto = if bytes == u64::MAX { Auto::default() } else { Auto::within(bytes) };
-            solve(&auto, hessian, &here.grad_z, tolerance, &mut step, ctx)
+            let auto = if settings.bytes == u64::MAX { Auto::default() } else { Auto::within(settings.bytes) };
+            solve(&auto, hessian, &here.grad_z, tolerance, step, ctx)
         }?;
+        Some((linear, is_told))
+    }
+
+    /// A Newton step, halved until L falls; `None` where there is none.
+    fn newton(&mut self, ctx: &mut Ctx) -> Option<(Evaluated, NewtonStep)> {
+        let Self { problem, x, here, look, rates, .. } = &*self;
+        let tolerance = rates.forcing(SHARE * (-look.left()).exp(), self.is_last);
+        let tolerance = match look.total() {
+            _ if look.is_estimable() => EXACT,
+            total if total.is_finite() => tolerance.max(1e-14),
+            _ => COARSE,
+        };
+        let mut step = vec![0.0; here.z.len()];
+        let (linear, is_blind) = self.newton_step(tolerance, &mut step, ctx)?;
         let (value, slope) = (problem.value(here.at(x), ctx), dot(&step, &here.grad_z));
         let before = look.residual;
         let (mut s, mut change) = (1.0, None);
@@ -410,7 +428,7 @@ where
             let next = Evaluated::new(*problem, z, x, ctx);
             let after = norm(&next.grad_z);
             if s == 1.0 {
-                change = self.change_by(&next, &linear, &step, ctx);
+                change = self.change_by(&next, &linear, &step, ctx).filter(|_| !is_blind);
             }
             // Near z*, where decreases of L drown in rounding, the gradient says the same.
             if after < 0.5 * before || problem.value(next.at(x), ctx) <= value - 1e-4 * s * slope {

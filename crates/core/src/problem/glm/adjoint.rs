@@ -486,6 +486,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             norm_of_gradient(self, Point { memo, ..at }, ctx)
         });
         let column = |offset: usize| rows.iter().skip(offset).step_by(LEN).copied();
+        if column(0).any(f64::is_nan) {
+            return None;
+        }
         // ‖D^T diag(S) D‖ is at most its trace.
         let trace: f64 = column(0).zip(&squares).map(|(s, square)| if s == 0.0 { 0.0 } else { s * square }).sum();
         let [sizes, errors] = [2, 3].map(|offset| norm_of(column(offset)));
@@ -511,8 +514,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 change * (z + radius) + (a + errors) * radius + errors * z + rounding
             }
         };
-        let known = Changes { grad_z, grad_x };
-        (grad_z + grad_x).is_finite().then_some(known)
+        // What overflows is no lack of knowledge: no distance then bounds anything.
+        let worst = |number: f64| if number.is_nan() { f64::INFINITY } else { number };
+        Some(Changes { grad_z: worst(grad_z), grad_x: worst(grad_x) })
     }
 }
 

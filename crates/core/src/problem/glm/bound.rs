@@ -107,8 +107,10 @@ pub(super) struct RowSplit {
 }
 
 impl RowSplit {
+    /// Infinite where both have overflowed: nothing is then known of the row.
     fn beta(self, kappa_squared: f64) -> f64 {
-        self.c2 - kappa_squared * self.s
+        let beta = self.c2 - kappa_squared * self.s;
+        if beta.is_nan() { f64::INFINITY } else { beta }
     }
 }
 
@@ -216,6 +218,37 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     pub(super) fn effect_of_residual(&self, at: Point<'_>, residual: f64, ctx: &mut Ctx) -> Result<f64, Unproved> {
         Ok(self.certify(at, Asked::Linear(residual), ctx)?.iterate)
+    }
+
+    /// How much rounding can have done to g1: what predictions are computed from, and the loss and the sums themselves. It asks for no penalty.
+    pub(super) fn rounding_of_g1(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        let (n, row, matrix) = (self.design.rows(), self.row(at.x), self.matrix(at.x));
+        let mut squares = ctx.take(n);
+        if self.wrt == Wrt::Design {
+            matrix.row_squares(&[], &mut squares, ctx);
+        } else {
+            squares.copy_from_slice(self.design.row_squares());
+        }
+        let (of_dots, lost) = (matrix.roundings().0, self.lost_in_predictions(matrix.roundings().0));
+        let prediction = gamma(of_dots + 2) * norm(at.z);
+        let mut rows = ctx.take(n);
+        self.with_predictions(at, ctx, |memo, _| {
+            rowwise::for_each(1, &mut rows, |i, out| {
+                let of_row = (row.of(memo, i), row.y(i), row.weight(i));
+                let moved = self.moved(of_row.0, of_row.1, prediction * squares[i].sqrt() + lost);
+                let between = self.between(of_row.0, of_row.1, moved);
+                let own = match self.wrt {
+                    Wrt::Design => self.row_error(of_row, moved).error * norm(at.z),
+                    _ => self.bound_row(of_row, moved, 0.0, between).own,
+                };
+                // A loss that does not say what it does leaves the sums alone.
+                out[0] = if own.is_nan() { 0.0 } else { own };
+            });
+        });
+        let of_rows = norm(&rows);
+        ctx.give(rows);
+        ctx.give(squares);
+        of_rows + (self.evaluation() + gamma(self.latent_len() + 8)) * norm_of_gradient(self, at, ctx)
     }
 
     /// Makes the norm of D sharper, where it is kept.
@@ -434,6 +467,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             return RowError { size: 0.0, error: 0.0, moved };
         }
         let error = weight * (curvature * moved + self.evaluation() * slope + self.vanished()) + UNDERFLOW;
+        // NaN says that the loss does not know; infinities times 0 are far too much.
+        let error = if error.is_nan() && !curvature.is_nan() { f64::INFINITY } else { error };
         RowError { size: weight * slope, error, moved }
     }
 

@@ -372,12 +372,18 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
         self.regularisation(x).smallest_lambda() * self.penalty.curvature().0
     }
 
-    fn falls_for_ever(&self, at: Point<'_>, ctx: &mut Ctx) -> bool {
-        if self.regularisation(at.x).largest_lambda() > 0.0 {
-            return false;
+    fn falls_along(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<Vec<f64>> {
+        let regularisation = self.regularisation(at.x);
+        if regularisation.smallest_lambda() > 0.0 {
+            return None;
         }
         let row = self.row(at.x);
-        self.with_predictions(at, ctx, |u, _| {
+        // Along what of z nothing holds back, which z itself may be.
+        let is_free = regularisation.largest_lambda() == 0.0;
+        let mut free = at.z.to_vec();
+        regularisation.each(free.len(), |lambda, _, j| free[j] = if lambda == 0.0 { free[j] } else { 0.0 });
+        let along = if is_free { at } else { Point::new(&free, at.x) };
+        let falls = self.with_predictions(along, ctx, |u, _| {
             let mut falls = false;
             let rises = (0..self.design.rows()).any(|i| {
                 let recession =
@@ -386,7 +392,8 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
                 recession == Recession::Rises || row.weight(i) < 0.0
             });
             falls && !rises
-        })
+        });
+        falls.then_some(free)
     }
 
     fn analytic_bound(&self, at: Point<'_>, effort: Effort, ctx: &mut Ctx) -> Result<AnalyticBound, Unproved> {
@@ -395,6 +402,10 @@ impl<L: RowLoss, R: Penalty> Problem for Glm<L, R> {
 
     fn sharpen_bounds(&self, x: &[f64], ctx: &mut Ctx) {
         self.sharpen(x, ctx);
+    }
+
+    fn rounding_of_gradient(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        self.rounding_of_g1(at, ctx)
     }
 
     fn linear_bound(&self, at: Point<'_>, residual: f64, ctx: &mut Ctx) -> Result<f64, Unproved> {

@@ -7,6 +7,9 @@
 
 use super::{Between, InvalidThreshold, Loss, NamedLoss, Refusal, Targets, Third};
 
+/// r / delta, far beyond which phi_uuu does not matter.
+const FAR: f64 = 1e60;
+
 /// The pseudo-Huber loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PseudoHuber {
@@ -29,32 +32,54 @@ impl PseudoHuber {
         self.delta
     }
 
-    /// (r, s).
+    /// s.
     #[inline]
-    fn residual(&self, u: f64, y: f64) -> (f64, f64) {
-        let r = u - y;
-        (r, (r / self.delta).hypot(1.0))
+    fn s(&self, r: f64) -> f64 {
+        (r / self.delta).hypot(1.0)
+    }
+
+    /// phi_u at r = u - y; beyond delta by delta / r, as r / delta may overflow.
+    #[inline]
+    fn slope(&self, r: f64) -> f64 {
+        if r.abs() <= self.delta { r / self.s(r) } else { (self.delta / (self.delta / r).hypot(1.0)).copysign(r) }
+    }
+
+    /// phi_uu at r.
+    #[inline]
+    fn bend(&self, r: f64) -> f64 {
+        if r.abs() <= self.delta {
+            let s = self.s(r);
+            return 1.0 / (s * s * s);
+        }
+        let t = self.delta / r.abs();
+        let inverse = t / t.hypot(1.0);
+        inverse * inverse * inverse
     }
 }
 
 impl Loss for PseudoHuber {
-    /// delta² (s - 1) = r² / (s + 1) does not cancel near 0; r (r / (s + 1)) does not overflow before it does.
+    /// delta² (s - 1) = r² / (s + 1) does not cancel near 0; r (r / (s + 1)) does not overflow before it does. Beyond delta, with t = delta / |r|,
+    /// that is delta |r| / (sqrt(1 + t²) + t).
     #[inline]
     fn value(&self, u: f64, y: f64) -> f64 {
-        let (r, s) = self.residual(u, y);
-        r * (r / (s + 1.0))
+        let r = (u - y).abs();
+        if r <= self.delta {
+            r * (r / (self.s(r) + 1.0))
+        } else {
+            let t = self.delta / r;
+            self.delta * (r / (t.hypot(1.0) + t))
+        }
     }
 
     #[inline]
     fn first(&self, u: f64, y: f64) -> (f64, f64) {
-        let (r, s) = self.residual(u, y);
-        (r / s, -r / s)
+        let slope = self.slope(u - y);
+        (slope, -slope)
     }
 
     #[inline]
     fn second(&self, u: f64, y: f64) -> (f64, f64) {
-        let (_, s) = self.residual(u, y);
-        let bend = 1.0 / (s * s * s);
+        let bend = self.bend(u - y);
         (bend, -bend)
     }
 
@@ -63,16 +88,15 @@ impl Loss for PseudoHuber {
     }
 
     fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
-        let slope = |r: f64| r / (r / self.delta).hypot(1.0);
-        let bend = |r: f64| (r / self.delta).hypot(1.0).powi(-3);
-        let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, slope, bend);
+        let (secant, curvature) = Between::of_peaked(u - y, 0.0, h, |r| self.slope(r), |r| self.bend(r));
         Some(Between::of_difference(secant, curvature))
     }
 
     /// |phi_uuu| = 3 |r| / (delta² s⁵) rises up to |r| = delta / 2 and falls from there on.
     fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
         let r = (u - y).abs();
-        let steepest = (0.5 * self.delta).max(r - h).min(r + h) / self.delta;
+        // Where that overflows, a smaller one says no less.
+        let steepest = ((0.5 * self.delta).max(r - h).min(r + h) / self.delta).min(FAR);
         let most = 3.0 * steepest * steepest.hypot(1.0).powi(-5) / self.delta;
         Some(Third::of_difference(most * (1.0 + 1e-12)))
     }
@@ -106,6 +130,31 @@ mod tests {
         );
         assert_eq!(loss.value(1e-9, 0.0), 0.5e-18);
         assert_eq!((loss.value(1e200, 0.0), loss.first(-1e200, 0.0).0), (2e200, -2.0));
+    }
+
+    /// r / delta overflows, vanishes, or is 1, where both forms meet.
+    #[test]
+    fn numbers_far_apart_are_no_obstacle() {
+        for (delta, r, value, slope) in [
+            (1e-10, 1e300, 1e290, 1e-10),
+            (1e-200, 1e150, 1e-50, 1e-200),
+            (1e300, 1e-10, 0.5e-20, 1e-10),
+            (2.0, 2.0, 4.0 * (2.0_f64.sqrt() - 1.0), 2.0_f64.sqrt()),
+        ] {
+            let loss = PseudoHuber::new(delta).unwrap();
+            let near = |found: f64, expected: f64| (found / expected - 1.0).abs() <= 4.0 * f64::EPSILON;
+            assert!(near(loss.value(r, 0.0), value) && near(loss.value(-r, 0.0), value), "{delta:e}");
+            assert!(near(loss.first(r, 0.0).0, slope) && near(loss.first(-r, 0.0).0, -slope), "{delta:e}");
+            assert!((0.0..=1.0).contains(&loss.second(r, 0.0).0), "{delta:e}");
+            let third = Loss::third(&loss, r, 0.0, 0.1 * r).unwrap();
+            assert!(third.curvature.is_finite() && third.curvature >= 0.0, "{delta:e}");
+        }
+        let (loss, inside, beyond) = (PseudoHuber::new(2.0).unwrap(), 2.0, 2.0_f64.next_up());
+        let of: [fn(&PseudoHuber, f64) -> f64; 3] =
+            [|loss, r| loss.value(r, 0.0), |loss, r| loss.first(r, 0.0).0, |loss, r| loss.second(r, 0.0).0];
+        for of in of {
+            assert!((of(&loss, inside) / of(&loss, beyond) - 1.0).abs() < 8.0 * f64::EPSILON);
+        }
     }
 
     #[test]
