@@ -7,7 +7,7 @@ pub mod compare;
 mod fit;
 mod labels;
 pub mod measure;
-mod plot;
+pub mod plot;
 pub mod report;
 pub mod resident;
 pub mod rounding;

@@ -2,7 +2,7 @@
 
 use super::report::{BenchReport, DesignReport, EstimatorReport, FoundReport};
 use crate::choice::EstimatorKind;
-use crate::plot::{Curve, Drawing, MORE_COLOURS, PlotError, Up, colour, power, short, svg};
+use crate::plot::{Axis, Curve, Drawing, MORE_COLOURS, PlotError, colour, svg};
 use crate::table::bytes;
 
 /// A drawing.
@@ -38,15 +38,13 @@ impl Figure {
         }
     }
 
-    fn up(self) -> Up {
+    fn up(self) -> Axis {
         match self {
-            Self::Threads => Up { logarithmic: false, label: "seconds, z_T included", number: short },
+            Self::Threads => Axis::from_zero("seconds, z_T included"),
             Self::Memory => {
-                Up { logarithmic: false, label: "memory beyond the problem's", number: |value| bytes(value as u64) }
+                Axis { number: |value| bytes(value as u64), ..Axis::from_zero("memory beyond the problem's") }
             }
-            Self::Error => {
-                Up { logarithmic: true, label: "error of the gradient, ‖g - g*‖ / ‖g*‖", number: power }
-            }
+            Self::Error => Axis::logarithmic("error of the gradient, ‖g - g*‖ / ‖g*‖"),
         }
     }
 
@@ -93,7 +91,7 @@ impl Figure {
             let own = colour(one.estimator);
             let is_taken = one.estimator == EstimatorKind::Automatic && curves.iter().any(|curve| curve.colour == own);
             let colour = if is_taken { more.next().copied().unwrap_or(own) } else { own };
-            curves.push(Curve { name, colour, points: vec![point] });
+            curves.push(Curve::measured(name, colour, vec![point]));
         }
         let threads = drawn.last().map_or(1, |most| most.threads);
         let of = match self {
@@ -102,11 +100,12 @@ impl Figure {
         };
         Drawing {
             title: format!("{} on {}{of}", design.instance.problem, design.instance.design),
-            across: self.across(),
-            ticks: if self == Self::Threads { (threads + 1).min(9) } else { 9 },
+            across: Axis {
+                ticks: if self == Self::Threads { (threads + 1).min(9) } else { 9 },
+                ..Axis::from_zero(self.across())
+            },
             up: self.up(),
             curves,
-            expected: Vec::new(),
         }
     }
 }
@@ -118,6 +117,6 @@ impl BenchReport {
     ///
     /// [`PlotError`] where there is nothing to draw.
     pub fn plot(&self, figure: Figure) -> Result<String, PlotError> {
-        svg(&self.designs.iter().map(|design| figure.drawing(design)).collect::<Vec<_>>())
+        svg(self.designs.iter().map(|design| figure.drawing(design)).collect())
     }
 }

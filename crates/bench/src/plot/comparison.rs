@@ -1,6 +1,6 @@
 //! A comparison as SVG: error against iterations, seconds and passes.
 
-use super::{Curve, Drawing, ERROR, Expected, PlotError, colour, svg};
+use super::{Axis, Curve, Drawing, PlotError, colour, error_axis, svg};
 use crate::choice::EstimatorKind;
 use crate::compare::{Comparison, Measure, Rate, Row};
 
@@ -55,29 +55,35 @@ impl Comparison {
     ///
     /// [`PlotError`] where there is nothing to draw.
     pub fn plot(&self, against: Against, title: &str) -> Result<String, PlotError> {
-        svg(&[Drawing {
+        let mut curves = self.curves(against);
+        if against == Against::Iterations {
+            curves.extend(self.expected());
+        }
+        svg(vec![Drawing {
             title: title.to_owned(),
-            across: against.label(),
-            ticks: 9,
-            up: ERROR,
-            curves: self.curves(against),
-            expected: if against == Against::Iterations { self.expected() } else { Vec::new() },
+            across: Axis::from_zero(against.label()),
+            up: error_axis(),
+            curves,
         }])
     }
 
-    fn expected(&self) -> Vec<Expected> {
+    /// ln(error), or ln(error / t), as a line in t.
+    fn expected(&self) -> Vec<Curve> {
         let Some(analytic) = self.rates.iter().find(|rate| rate.estimator == EstimatorKind::Analytic) else {
             return Vec::new();
         };
-        let last = self.rows.last().map_or(0, |row| row.steps);
-        let middle = f64::midpoint(self.fit_from as f64, last as f64);
+        let last = self.rows.last().map_or(0.0, |row| row.steps as f64);
+        let middle = f64::midpoint(self.fit_from as f64, last);
+        let from = self.fit_from as f64 / 2.0;
         let line = |rate: &Rate| {
             let slope = rate.expected? * analytic.line.slope;
-            let at_middle = rate.line.intercept + rate.line.slope * middle;
-            let from = self.fit_from as f64 / 2.0;
-            Some(Expected { from, intercept: at_middle - slope * middle, slope, over_t: rate.over_t })
+            let intercept = rate.line.intercept + (rate.line.slope - slope) * middle;
+            let at = |t: f64| (intercept + slope * t).exp() * if rate.over_t { t } else { 1.0 };
+            Some((0..=100).map(|k| from + (last - from) * f64::from(k) / 100.0).map(|t| (t, at(t))).collect())
         };
-        self.rates.iter().filter_map(line).collect()
+        // One of them in the legend.
+        let names = std::iter::once("theory, from the rate of g1").chain(std::iter::repeat(""));
+        self.rates.iter().filter_map(line).zip(names).map(|(points, name)| Curve::theory(name, points)).collect()
     }
 
     fn curves(&self, against: Against) -> Vec<Curve> {
@@ -88,7 +94,7 @@ impl Comparison {
                     let measure = row.measures.iter().find(|measure| measure.estimator == kind)?;
                     Some((against.of(row, measure), measure.error.ok().filter(|error| *error > 0.0)?))
                 });
-                Curve { name: kind.to_string(), colour: colour(kind), points: points.collect() }
+                Curve::measured(kind.to_string(), colour(kind), points.collect())
             })
             .filter(|curve| !curve.points.is_empty())
             .collect()

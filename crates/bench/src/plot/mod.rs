@@ -11,6 +11,7 @@ use plotters::coord::Shift;
 use plotters::coord::combinators::IntoLogRange;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
+pub use plotters::style::RGBColor;
 use thiserror::Error;
 
 pub use comparison::Against;
@@ -32,7 +33,8 @@ pub enum PlotError {
 }
 
 /// The colour of an estimator.
-pub(crate) fn colour(kind: EstimatorKind) -> RGBColor {
+#[must_use]
+pub fn colour(kind: EstimatorKind) -> RGBColor {
     match kind {
         EstimatorKind::Analytic => RGBColor(0, 114, 178),
         EstimatorKind::Automatic => RGBColor(213, 94, 0),
@@ -41,67 +43,126 @@ pub(crate) fn colour(kind: EstimatorKind) -> RGBColor {
 }
 
 /// Colours of none of the estimators, for more curves than one of an estimator.
-pub(crate) const MORE_COLOURS: [RGBColor; 4] =
+pub const MORE_COLOURS: [RGBColor; 4] =
     [RGBColor(230, 159, 0), RGBColor(204, 121, 167), RGBColor(86, 180, 233), RGBColor(120, 120, 120)];
 
-/// An axis upwards: what it says, and how its numbers are written; logarithmic, or from 0.
-#[derive(Clone, Copy)]
-pub(crate) struct Up {
-    pub(crate) logarithmic: bool,
-    pub(crate) label: &'static str,
-    pub(crate) number: fn(f64) -> String,
+/// How an axis is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Evenly, from 0.
+    FromZero,
+    /// By powers of ten.
+    Logarithmic,
 }
 
-/// Errors upwards.
-pub(crate) const ERROR: Up = Up { logarithmic: true, label: "error of the gradient, ‖g - g*‖", number: power };
-
-/// 0.001 as "1e-3".
-pub(crate) fn power(value: f64) -> String {
-    format!("{value:.0e}")
+/// An axis.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// What it says.
+    pub label: String,
+    /// How it is divided.
+    pub scale: Scale,
+    /// How its numbers are written.
+    pub number: fn(f64) -> String,
+    /// Numbers on it, at the most.
+    pub ticks: usize,
 }
 
-/// One curve, of positive finite ordinates.
-pub(crate) struct Curve {
-    pub(crate) name: String,
-    pub(crate) colour: RGBColor,
-    pub(crate) points: Vec<(f64, f64)>,
-}
+impl Axis {
+    /// Powers of ten.
+    #[must_use]
+    pub fn logarithmic(label: impl Into<String>) -> Self {
+        Self { label: label.into(), scale: Scale::Logarithmic, number: power, ticks: 10 }
+    }
 
-/// ln(error), or ln(error / t), as a line in t, drawn from t = `from` on.
-pub(crate) struct Expected {
-    from: f64,
-    intercept: f64,
-    slope: f64,
-    over_t: bool,
-}
-
-impl Expected {
-    fn at(&self, t: f64) -> f64 {
-        let line = (self.intercept + self.slope * t).exp();
-        if self.over_t { t * line } else { line }
+    /// Numbers from 0 on.
+    #[must_use]
+    pub fn from_zero(label: impl Into<String>) -> Self {
+        Self { label: label.into(), scale: Scale::FromZero, number: short, ticks: 9 }
     }
 }
 
-/// Curves over an axis from 0.
-pub(crate) struct Drawing {
-    pub(crate) title: String,
-    /// What the axis across says.
-    pub(crate) across: &'static str,
-    /// Numbers on the axis across, at the most.
-    pub(crate) ticks: usize,
-    pub(crate) up: Up,
-    pub(crate) curves: Vec<Curve>,
-    pub(crate) expected: Vec<Expected>,
+/// Errors upwards.
+pub(crate) fn error_axis() -> Axis {
+    Axis::logarithmic("error of the gradient, ‖g - g*‖")
 }
 
-/// The text of an SVG file with those of `drawings` that have a curve, one below the other.
+/// 0.001 as "1e-3".
+fn power(value: f64) -> String {
+    format!("{value:.0e}")
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// A line with a mark at each point: what was measured, at few points.
+    Marked,
+    /// A line: what was measured, at many points.
+    Plain,
+    /// Dashes: what theory predicts. They are cut off where nothing was measured.
+    Dashed,
+}
+
+/// One curve of finite points, positive along a logarithmic axis.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// What the legend says; nothing for a curve that is not in it.
+    pub name: String,
+    /// Its colour.
+    pub colour: RGBColor,
+    /// How it is drawn.
+    pub stroke: Stroke,
+    /// Across and up.
+    pub points: Vec<(f64, f64)>,
+    /// The lower and the upper end of what is shaded about each point; empty for none.
+    pub band: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// What was measured.
+    #[must_use]
+    pub fn measured(name: impl Into<String>, colour: RGBColor, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), colour, stroke: Stroke::Marked, points, band: Vec::new() }
+    }
+
+    /// What theory predicts.
+    #[must_use]
+    pub fn theory(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), colour: RGBColor(90, 90, 90), stroke: Stroke::Dashed, points, band: Vec::new() }
+    }
+
+    /// The points that can be drawn on these axes, each with its band where there is one.
+    fn drawable(self, across: Scale, up: Scale) -> Self {
+        let fits = |value: f64, scale| value.is_finite() && (value > 0.0 || scale == Scale::FromZero);
+        let kept = |k: usize| fits(self.points[k].0, across) && fits(self.points[k].1, up);
+        let kept: Vec<usize> = (0..self.points.len()).filter(|&k| kept(k)).collect();
+        let points = kept.iter().map(|&k| self.points[k]).collect();
+        let band = kept.iter().filter_map(|&k| self.band.get(k).copied()).collect();
+        Self { points, band, ..self }
+    }
+}
+
+/// Curves over two axes.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// Above it.
+    pub title: String,
+    /// The axis across.
+    pub across: Axis,
+    /// The axis upwards.
+    pub up: Axis,
+    /// The curves.
+    pub curves: Vec<Curve>,
+}
+
+/// The text of an SVG file with those of `drawings` that have a measured curve, one below the other. What cannot be drawn on a logarithmic
+/// axis, and what is not finite, is left out.
 ///
 /// # Errors
 ///
 /// [`PlotError`] where there is nothing to draw.
-pub(crate) fn svg(drawings: &[Drawing]) -> Result<String, PlotError> {
-    let drawings: Vec<_> =
-        drawings.iter().filter(|drawing| drawing.curves.iter().any(|curve| !curve.points.is_empty())).collect();
+pub fn svg(drawings: Vec<Drawing>) -> Result<String, PlotError> {
+    let drawings: Vec<_> = drawings.into_iter().filter_map(Ready::new).collect();
     if drawings.is_empty() {
         return Err(PlotError::NothingToDraw);
     }
@@ -109,18 +170,14 @@ pub(crate) fn svg(drawings: &[Drawing]) -> Result<String, PlotError> {
     {
         let size = (SIZE.0, SIZE.1 * drawings.len() as u32);
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        for (part, drawing) in area.split_evenly((drawings.len(), 1)).iter().zip(drawings) {
-            let points = || drawing.curves.iter().flat_map(|curve| curve.points.iter());
-            let (_, right) = range(points().map(|p| p.0)).ok_or(PlotError::NothingToDraw)?;
-            let (low, high) = range(points().map(|p| p.1)).ok_or(PlotError::NothingToDraw)?;
-            // Room above the curves for the legend, a share of what the curves span.
-            if drawing.up.logarithmic {
-                let within = low / 2.0..2.0 * high * (high / low).powf(0.3);
-                draw(part, drawing, right, within.clone(), within.log_scale())?;
-            } else {
-                let within = 0.0..1.4 * high;
-                draw(part, drawing, right, within.clone(), within)?;
-            }
+        for (part, ready) in area.split_evenly((drawings.len(), 1)).iter().zip(&drawings) {
+            let (right, up) = (ready.right.clone(), ready.up.clone());
+            match (ready.drawing.across.scale, ready.drawing.up.scale) {
+                (Scale::FromZero, Scale::FromZero) => ready.draw(part, right, up),
+                (Scale::FromZero, Scale::Logarithmic) => ready.draw(part, right, up.log_scale()),
+                (Scale::Logarithmic, Scale::FromZero) => ready.draw(part, right.log_scale(), up),
+                (Scale::Logarithmic, Scale::Logarithmic) => ready.draw(part, right.log_scale(), up.log_scale()),
+            }?;
         }
         area.present().map_err(|error| PlotError::Drawing(error.to_string()))?;
     }
@@ -140,69 +197,109 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Draws over 0 to `right` and `within`, which `coordinate` has as an axis.
-fn draw<Y>(
-    area: &DrawingArea<SVGBackend<'_>, Shift>,
-    drawing: &Drawing,
-    right: f64,
-    within: Range<f64>,
-    coordinate: Y,
-) -> Result<(), PlotError>
-where
-    Y: AsRangedCoord<Value = f64, CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>>,
-{
-    let Drawing { title, across, ticks, up, curves, expected } = drawing;
-    let failed = |error: &dyn std::fmt::Display| PlotError::Drawing(error.to_string());
-    area.fill(&WHITE).map_err(|e| failed(&e))?;
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 19))
-        .margin(16)
-        .set_label_area_size(LabelAreaPosition::Left, 76)
-        .set_label_area_size(LabelAreaPosition::Bottom, 48)
-        .build_cartesian_2d(0.0..right * 1.02, coordinate)
-        .map_err(|e| failed(&e))?;
-    chart
-        .configure_mesh()
-        .x_desc(*across)
-        .y_desc(up.label)
-        .x_labels(*ticks)
-        .x_label_formatter(&|value| short(*value))
-        .y_label_formatter(&|value| (up.number)(*value))
-        .label_style(("sans-serif", 15))
-        .light_line_style(WHITE)
-        .bold_line_style(RGBColor(225, 225, 225))
-        .draw()
-        .map_err(|e| failed(&e))?;
-    for curve in curves {
-        let colour = curve.colour;
+/// A drawing with what its axes span.
+struct Ready {
+    drawing: Drawing,
+    right: Range<f64>,
+    up: Range<f64>,
+}
+
+impl Ready {
+    /// `None` where there is nothing to draw.
+    fn new(drawing: Drawing) -> Option<Self> {
+        let (across, up) = (drawing.across.scale, drawing.up.scale);
+        let curves: Vec<_> = drawing.curves.into_iter().map(|curve| curve.drawable(across, up)).collect();
+        let measured = || curves.iter().filter(|curve| curve.stroke != Stroke::Dashed).flat_map(|c| c.points.iter());
+        let (left, right) = range(measured().map(|p| p.0))?;
+        let (low, high) = range(measured().map(|p| p.1))?;
+        let right = match across {
+            Scale::FromZero => 0.0..right * 1.02,
+            Scale::Logarithmic => left / 1.2..right * 1.2,
+        };
+        // Room above the curves for the legend, a share of what the curves span.
+        let up = match up {
+            Scale::FromZero => 0.0..1.4 * high,
+            Scale::Logarithmic => low / 2.0..2.0 * high * (high / low).powf(0.3),
+        };
+        Some(Self { drawing: Drawing { curves, ..drawing }, right, up })
+    }
+
+    /// Draws over `right` and `up`, which the two coordinates have as axes.
+    fn draw<X, Y>(&self, area: &DrawingArea<SVGBackend<'_>, Shift>, right: X, up: Y) -> Result<(), PlotError>
+    where
+        X: AsRangedCoord<Value = f64, CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>>,
+        Y: AsRangedCoord<Value = f64, CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>>,
+    {
+        let Drawing { title, across, up: upwards, curves } = &self.drawing;
+        let failed = |error: &dyn std::fmt::Display| PlotError::Drawing(error.to_string());
+        area.fill(&WHITE).map_err(|e| failed(&e))?;
+        let mut chart = ChartBuilder::on(area)
+            .caption(title, ("sans-serif", 19))
+            .margin(16)
+            .set_label_area_size(LabelAreaPosition::Left, 76)
+            .set_label_area_size(LabelAreaPosition::Bottom, 48)
+            .build_cartesian_2d(right, up)
+            .map_err(|e| failed(&e))?;
         chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2)).point_size(3))
-            .map_err(|e| failed(&e))?
-            .label(&*curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(2)));
-    }
-    let dashes = BLACK.mix(0.55).stroke_width(1);
-    for line in expected {
-        let steps = (0..=100).map(|k| line.from + (right - line.from) * f64::from(k) / 100.0);
-        let inside = steps.map(|t| (t, line.at(t))).filter(|(_, error)| within.contains(error));
-        chart.draw_series(DashedLineSeries::new(inside, 6, 4, dashes)).map_err(|e| failed(&e))?;
-    }
-    if !expected.is_empty() {
-        let dash = move |x, y| PathElement::new([(x, y), (x + 6, y)], dashes);
+            .configure_mesh()
+            .x_desc(&*across.label)
+            .y_desc(&*upwards.label)
+            .x_labels(across.ticks)
+            .y_labels(upwards.ticks)
+            .x_label_formatter(&|value| (across.number)(*value))
+            .y_label_formatter(&|value| (upwards.number)(*value))
+            .label_style(("sans-serif", 15))
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .draw()
+            .map_err(|e| failed(&e))?;
+        for curve in curves {
+            let colour = curve.colour;
+            if curve.band.len() == curve.points.len() && !curve.band.is_empty() {
+                chart
+                    .draw_series(std::iter::once(Polygon::new(self.around(curve), colour.mix(0.2))))
+                    .map_err(|e| failed(&e))?;
+            }
+            let points = curve.points.iter().copied();
+            let line = colour.stroke_width(2);
+            let series = match curve.stroke {
+                Stroke::Marked => chart.draw_series(LineSeries::new(points, line).point_size(3)),
+                Stroke::Plain => chart.draw_series(LineSeries::new(points, line)),
+                Stroke::Dashed => {
+                    let inside = points.filter(|(x, y)| self.right.contains(x) && self.up.contains(y));
+                    chart.draw_series(DashedLineSeries::new(inside, 6, 4, colour.stroke_width(1)))
+                }
+            };
+            let series = series.map_err(|e| failed(&e))?;
+            if curve.name.is_empty() {
+                continue;
+            }
+            let series = series.label(&*curve.name);
+            if curve.stroke == Stroke::Dashed {
+                let dash = move |x, y| PathElement::new([(x, y), (x + 6, y)], colour.stroke_width(1));
+                series.legend(move |(x, y)| EmptyElement::at((x, y)) + dash(0, 0) + dash(9, 0) + dash(18, 0));
+            } else {
+                series.legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], line));
+            }
+        }
         chart
-            .draw_series(std::iter::empty::<PathElement<(f64, f64)>>())
-            .map_err(|e| failed(&e))?
-            .label("theory, from the rate of g1")
-            .legend(move |(x, y)| EmptyElement::at((x, y)) + dash(0, 0) + dash(9, 0) + dash(18, 0));
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.9))
+            .border_style(RGBColor(200, 200, 200))
+            .label_font(("sans-serif", 16))
+            .draw()
+            .map_err(|e| failed(&e))
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.9))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 16))
-        .draw()
-        .map_err(|e| failed(&e))
+
+    /// The outline of a curve's band, as far as the axes go.
+    fn around(&self, curve: &Curve) -> Vec<(f64, f64)> {
+        let clamp = |value: f64| value.clamp(self.up.start, self.up.end);
+        let edge = |end: fn(&(f64, f64)) -> f64| {
+            curve.points.iter().zip(&curve.band).map(move |(point, band)| (point.0, clamp(end(band))))
+        };
+        edge(|band| band.1).chain(edge(|band| band.0).rev()).collect()
+    }
 }
 
 #[cfg(test)]
