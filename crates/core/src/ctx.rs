@@ -70,6 +70,8 @@ pub enum Phase {
     Linear,
     /// Rows of D taken into a Hessian that is written down.
     Assembly,
+    /// Repetitions of the same with other random numbers.
+    Repetition,
 }
 
 /// One tick of a long loop.
@@ -91,6 +93,8 @@ pub type Watch = Box<dyn FnMut(Tick) -> ControlFlow<()> + Send>;
 #[derive(Default)]
 pub struct Ctx {
     cost: Cost,
+    /// Rows read that make no pass yet.
+    rows: usize,
     free: Vec<Vec<f64>>,
     live_bytes: u64,
     peak_bytes: u64,
@@ -169,6 +173,15 @@ impl Ctx {
     /// Counts the work of several passes over D.
     pub fn count_passes(&mut self, passes: u64) {
         self.cost.passes += passes;
+    }
+
+    /// Counts `rows` rows of a D with `of` of them; as many as D has count as a pass.
+    pub fn count_rows(&mut self, rows: usize, of: usize) {
+        self.rows += rows;
+        if let Some(passes) = self.rows.checked_div(of) {
+            self.cost.passes += passes as u64;
+            self.rows %= of;
+        }
     }
 
     /// Counts one product with a second derivative.

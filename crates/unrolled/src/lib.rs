@@ -24,6 +24,7 @@ mod replay;
 mod reverse;
 mod rule;
 mod schedule;
+mod sgd;
 mod tape;
 pub mod testing;
 

@@ -13,6 +13,7 @@ mod matrix;
 mod pass;
 mod plan;
 mod rounding;
+mod rows;
 mod sparse_gram;
 pub(crate) mod spectrum;
 mod storage;

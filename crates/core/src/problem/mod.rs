@@ -16,12 +16,14 @@
 //! long sum over steps writes only what changes. No method returns a negated quantity.
 
 mod assemble;
+mod finite_sum;
 pub mod glm;
 pub mod loss;
 pub mod penalty;
 pub mod quadratic;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
+pub use finite_sum::{Batch, FiniteSum};
 
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Unproved};
 use crate::ctx::Ctx;

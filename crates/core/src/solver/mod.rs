@@ -11,6 +11,7 @@ mod lbfgs;
 mod line_search;
 mod nesterov;
 mod newton;
+mod sgd;
 mod step_size;
 
 pub use backtracking::{Backtracking, Trial};
@@ -20,6 +21,7 @@ pub use heavy_ball::HeavyBall;
 pub use lbfgs::{Curvature, Lbfgs};
 pub use nesterov::{Inertia, Momentum, Nesterov};
 pub use newton::{Newton, Search};
+pub use sgd::{Decay, Sgd, SgdState};
 pub use step_size::StepSize;
 
 use crate::ctx::Ctx;

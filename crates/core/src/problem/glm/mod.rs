@@ -24,6 +24,7 @@
 
 mod adjoint;
 mod bound;
+mod finite_sum;
 mod products;
 mod regularisation;
 
