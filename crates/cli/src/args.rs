@@ -62,6 +62,29 @@ pub(crate) enum Command {
     /// List the data sets shipped with danskin, describe one or a file, fetch one, or make a synthetic one.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Run experiments of the source again: what theory predicts beside what is fitted here, with tables and plots.
+    #[command(after_help = REPRODUCE_CODES)]
+    Reproduce(ReproduceArgs),
+}
+
+const REPRODUCE_CODES: &str = "One line for each claim, `NAME: pass|fail: the claim: what theory predicts, what was found`; the times taken decide nothing. \
+    Exit codes: 0 all pass; 1 an output could not be written; 2 no such experiment; 3 a claim failed; 130 interrupted.";
+
+/// What is run again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReproduceArgs {
+    /// Names of experiments, or `all`.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// List the experiments, and what each shows.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// More repetitions and steps, as many as in the source; minutes each instead of seconds.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Where to write, one folder for each experiment: report.json, tables (.csv) and plots (.svg).
+    #[arg(long, value_name = "DIR", default_value = "danskin-reproduce")]
+    pub(crate) output: PathBuf,
 }
 
 /// What a design's file leaves open.

@@ -16,6 +16,7 @@ mod make;
 mod measure;
 mod output;
 mod progress;
+mod reproduce;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn command(args: Args) -> Result<ExitCode, Failure> {
         Some(Command::Bench(command)) => bench::run(&command, args.threads, args.quiet),
         Some(Command::Check(command)) => check::run(&command),
         Some(Command::Data(command)) => data::run(&command, args.quiet),
+        Some(Command::Reproduce(command)) => reproduce::run(&command, args.quiet),
         None => {
             output::print("danskin compare, with its defaults; `danskin --help` tells what else there is\n")?;
             compare::run(&CompareArgs::default_values(), args.quiet)

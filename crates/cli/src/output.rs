@@ -79,8 +79,16 @@ impl Folder {
     where
         Result<String, E>: Context<String, E>,
     {
-        let text = text.context(TABLE).map_err(Failure::Output)?;
-        self.write(TABLE, |out| out.write_all(text.as_bytes()))
+        self.write_named_table(TABLE, text)
+    }
+
+    /// Writes a table under `name`.
+    pub(crate) fn write_named_table<E>(&self, name: &str, text: Result<String, E>) -> Result<(), Failure>
+    where
+        Result<String, E>: Context<String, E>,
+    {
+        let text = text.with_context(|| name.to_owned()).map_err(Failure::Output)?;
+        self.write(name, |out| out.write_all(text.as_bytes()))
     }
 
     /// Writes the plots, each under its name, and returns the names; one with nothing to draw is removed instead.

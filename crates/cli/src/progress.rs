@@ -53,6 +53,7 @@ fn name(phase: Phase) -> (&'static str, bool) {
         Phase::Reverse => ("reverse pass", true),
         Phase::Linear => ("linear solve", false),
         Phase::Assembly => ("assembly", true),
+        Phase::Repetition => ("repetitions", true),
         _ => ("work", false),
     }
 }

@@ -1,0 +1,41 @@
+//! Eigenvalues and eigenvectors of small symmetric matrices.
+
+use danskin::prelude::Design;
+use danskin::vector::{axpy, dot, norm};
+use faer::{Mat, Side};
+
+/// The eigenvalues of D^T diag(c) D that need not be 0, those of diag(c)^1/2 D D^T diag(c)^1/2, in increasing order; n of them. c is at least 0.
+///
+/// # Panics
+///
+/// If an entry is not finite.
+pub(crate) fn of_gram(design: &Design, curvature: &[f64]) -> Vec<f64> {
+    let (_, gram) = scaled_gram(design, curvature);
+    gram.self_adjoint_eigenvalues(Side::Lower).expect("the entries are finite")
+}
+
+/// The rows of D, and diag(c)^1/2 D D^T diag(c)^1/2.
+fn scaled_gram(design: &Design, curvature: &[f64]) -> (Vec<Vec<f64>>, Mat<f64>) {
+    let mut rows = vec![vec![0.0; design.columns()]; design.rows()];
+    design.for_each_entry(|i, j, value| rows[i][j] = value);
+    let entry = |i: usize, j: usize| (curvature[i] * curvature[j]).sqrt() * dot(&rows[i], &rows[j]);
+    let gram = Mat::from_fn(rows.len(), rows.len(), entry);
+    (rows, gram)
+}
+
+/// The least of those eigenvalues, and its eigenvector of D^T diag(c) D, of length m and norm 1.
+///
+/// # Panics
+///
+/// If an entry is not finite.
+pub(crate) fn slowest(design: &Design, curvature: &[f64]) -> (f64, Vec<f64>) {
+    let (rows, gram) = scaled_gram(design, curvature);
+    let eigen = gram.self_adjoint_eigen(Side::Lower).expect("the entries are finite");
+    let mut v = vec![0.0; design.columns()];
+    for (i, row) in rows.iter().enumerate() {
+        axpy(curvature[i].sqrt() * eigen.U()[(i, 0)], row, &mut v);
+    }
+    let length = norm(&v);
+    v.iter_mut().for_each(|v| *v /= length);
+    (eigen.S()[0], v)
+}
