@@ -34,6 +34,7 @@ impl From<SolveError> for Failure {
         match error {
             SolveError::Length { .. }
             | SolveError::NotFinite { .. }
+            | SolveError::NotPositive { .. }
             | SolveError::InvalidStep { .. }
             | SolveError::InvalidMomentum { .. }
             | SolveError::InvalidTolerance { .. }

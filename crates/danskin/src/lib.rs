@@ -46,13 +46,14 @@ pub mod prelude {
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::quadratic::Quadratic;
+    pub use danskin_core::problem::transport::{SemiDual, Transport};
     pub use danskin_core::problem::{
         AssembleHessian, Batch, FiniteSum, GramHessian, Objective, Point, Problem, SparseHessian, Work,
     };
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
     pub use danskin_core::solver::{
-        Backtracking, Decay, GradientDescent, HeavyBall, Iterate, Lbfgs, Momentum, Nesterov, Newton, Sgd, SolveError,
-        Solver, State, Step, StepSize,
+        Backtracking, Decay, GradientDescent, HeavyBall, Iterate, Lbfgs, Momentum, Nesterov, Newton, Sgd, Sinkhorn,
+        SolveError, Solver, State, Step, StepSize,
     };
     pub use danskin_implicit::{
         AfterNewton, Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept,

@@ -145,6 +145,10 @@ impl<P: Problem> Problem for Wrong<P> {
         if self.is("falls_along") { Some(at.z.to_vec()) } else { self.right.falls_along(at, ctx) }
     }
 
+    fn flat_along(&self) -> Option<Vec<f64>> {
+        if self.is("flat_along") { Some(vec![1.0; self.latent_len()]) } else { self.right.flat_along() }
+    }
+
     fn hessian_rank_bound(&self) -> usize {
         if self.is("hessian_rank_bound") { 2 } else { self.right.hessian_rank_bound() }
     }
@@ -240,6 +244,7 @@ const FAULTS: &[(&str, &str)] = &[
     ("smoothness with memo", "smoothness"),
     ("strong_convexity", "strong_convexity"),
     ("falls_along", "falls_along"),
+    ("flat_along", "flat_along"),
     ("hessian_rank_bound", "hessian_rank_bound"),
     ("assemble_hessian", "assemble_hessian"),
     ("assemble_hessian with memo", "assemble_hessian"),

@@ -7,6 +7,7 @@ use danskin_core::outer::Outer;
 use danskin_core::problem::{Point, Problem};
 use danskin_core::solve::Solution;
 use danskin_core::solver::Solver;
+use danskin_core::vector::{axpy, dot};
 
 /// The implicit estimator g3, over any Hessian solver `H`.
 ///
@@ -178,6 +179,10 @@ where
     check(problem, at, ctx)?;
     let mut grad_z = ctx.take(problem.latent_len());
     outer.grad_z(problem, at, &mut grad_z, ctx);
+    if let Some(flat) = problem.flat_along() {
+        // What rounding, or an outer function, leaves along it has no solution.
+        axpy(-dot(&flat, &grad_z) / dot(&flat, &flat), &flat, &mut grad_z);
+    }
     let mut workspace = H::Workspace::default();
     let solved = Factored::new(hessian, Hessian { problem, at }, &mut workspace, ctx)
         .and_then(|mut factored| factored.solve(&grad_z, tolerance, v, ctx));

@@ -25,6 +25,7 @@ mod reverse;
 mod rule;
 mod schedule;
 mod sgd;
+mod sinkhorn;
 mod tape;
 pub mod testing;
 

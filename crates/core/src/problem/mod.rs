@@ -21,6 +21,7 @@ pub mod glm;
 pub mod loss;
 pub mod penalty;
 pub mod quadratic;
+pub mod transport;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
 pub use finite_sum::{Batch, FiniteSum};
@@ -213,6 +214,12 @@ pub trait Problem: Objective {
 
     /// Makes the constants sharper that bounds rest on, for good where they do not depend on x: a few passes over D.
     fn sharpen_bounds(&self, _x: &[f64], _ctx: &mut Ctx) {}
+
+    /// d, of length m, along which L is the same at every z where it has a minimum at all, so that L_zz d = 0 and grad_z L is orthogonal to d; `None` where none is
+    /// known. g3 then solves on what is orthogonal to d.
+    fn flat_along(&self) -> Option<Vec<f64>> {
+        None
+    }
 
     /// How much rounding can have done to grad_x L at `at`, on account of what it is computed from too: of what is estimated, a part.
     fn rounding_of_gradient(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {

@@ -28,6 +28,16 @@ pub enum SolveError {
         /// NaN or an infinity.
         value: f64,
     },
+    /// A vector of masses holds a number that is not above 0.
+    #[error("{what}: entry {position} (from 0) is {value}, expected a number above 0")]
+    NotPositive {
+        /// Which vector.
+        what: &'static str,
+        /// Where, from 0.
+        position: usize,
+        /// What was given.
+        value: f64,
+    },
     /// The step size is not a positive finite number.
     #[error("step is {step}, expected a finite number above 0")]
     InvalidStep {
@@ -82,7 +92,7 @@ impl SolveError {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Length { .. } | Self::NotFinite { .. } => "invalid-vector",
+            Self::Length { .. } | Self::NotFinite { .. } | Self::NotPositive { .. } => "invalid-vector",
             Self::InvalidStep { .. }
             | Self::InvalidMomentum { .. }
             | Self::InvalidTolerance { .. }

@@ -12,6 +12,7 @@ mod line_search;
 mod nesterov;
 mod newton;
 mod sgd;
+mod sinkhorn;
 mod step_size;
 
 pub use backtracking::{Backtracking, Trial};
@@ -22,6 +23,7 @@ pub use lbfgs::{Curvature, Lbfgs};
 pub use nesterov::{Inertia, Momentum, Nesterov};
 pub use newton::{Newton, Search};
 pub use sgd::{Decay, Sgd, SgdState};
+pub use sinkhorn::{Sinkhorn, SinkhornState};
 pub use step_size::StepSize;
 
 use crate::ctx::Ctx;

@@ -6,6 +6,7 @@
 use super::check::{Check, Mismatch, ROUNDING};
 use crate::design::spectrum::largest_eigenvalue;
 use crate::problem::{Point, Problem};
+use crate::vector::norm;
 
 /// Smoothness may be an estimate, and Lanczos' method may settle early. Below half of the curvature, steps of 1/L
 /// diverge.
@@ -26,6 +27,7 @@ impl<P: Problem + ?Sized> Check<'_, P> {
             exceeds("hessian_rank_bound", "m, for strong_convexity is above 0,", m, rank, m, 0.0)?;
         }
         self.recession()?;
+        self.flatness()?;
         // Smoothness is told best where curvature is large, often 0; convexity where it is small, often far off.
         let origin = vec![0.0; z.len()];
         let far: Vec<f64> = z.iter().map(|z| 8.0 * z).collect();
@@ -55,6 +57,16 @@ impl<P: Problem + ?Sized> Check<'_, P> {
         let (here, there) = (self.value(at), self.value(Point { z: &farther, ..at }));
         let against = "value, which rises along it,";
         exceeds("falls_along", against, there, here, here.abs().max(there.abs()), ROUNDING)
+    }
+
+    /// L_zz d is 0 for the d along which L is said to be flat.
+    fn flatness(&mut self) -> Result<(), Mismatch> {
+        let (problem, at) = (self.problem, Point::new(self.z, self.x));
+        let Some(flat) = problem.flat_along() else { return Ok(()) };
+        let Some((_, largest)) = self.rayleigh(at) else { return Ok(()) };
+        let mut image = vec![f64::NAN; flat.len()];
+        problem.hess(at, &flat, &mut image, &mut self.ctx);
+        exceeds("flat_along", "hess along it,", norm(&image), 0.0, largest * norm(&flat), ROUNDING)
     }
 
     /// A small and a large Rayleigh quotient of L_zz; `None` where a product overflows.

@@ -1,0 +1,459 @@
+//! Entropic optimal transport between x and b, by its dual and its semi-dual.
+//!
+//! With costs C (n x k, n the length of x and k that of b), eps > 0 and both marginals of the same sum,
+//!
+//! ```text
+//! W(x) = max_{u, v} <u, x> + <v, b> - eps sum_ij exp((u_i + v_j - C_ij) / eps) = max_z <z, x> - eps sum_j b_j logsumexp_i((z_i - C_ij) / eps) + constants
+//! ```
+//!
+//! up to a constant of eps and the marginals, the cost of moving x to b. l(x) = min_z L(z, x) is -W: a maximum is the minimum of what is negated, and its gradient that of l,
+//! negated. z are the potentials.
+//!
+//! | | dual, z = (u, v) in R^(n+k) | semi-dual, z in R^n |
+//! |---|---|---|
+//! | L | -<u, x> - <v, b> + eps sum P | -<z, x> + eps sum_j b_j logsumexp_i((z_i - C_ij) / eps) |
+//! | grad_z L | (P 1 - x, P^T 1 - b) | S b - x |
+//! | grad_x L | -u | -z |
+//! | L_zz | 1/eps [diag(P 1), P; P^T, diag(P^T 1)] | 1/eps (diag(S b) - S diag(b) S^T) |
+//! | L_xz | (-I, 0) | -I |
+//!
+//! with P_ij = exp((u_i + v_j - C_ij) / eps), and S_ij its share of column j. L_zz is singular along (1, -1), or along 1: a potential moved by a constant moves nothing, and
+//! gradients are known up to a constant, as x has a given sum. g3 takes a method that solves on the range of L_zz ([`Problem::flat_along`]): conjugate gradient without a preconditioner.
+//!
+//! Source: M. Cuturi, Sinkhorn distances: lightspeed computation of optimal transport, NeurIPS 2013; G. Peyré and M. Cuturi, Computational optimal transport,
+//! Foundations and Trends in Machine Learning 11, 2019, sections 4.4 and 5.4.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::{AssembleHessian, Objective, Point, Problem, Work};
+use crate::ctx::Ctx;
+use crate::vector::{axpy, dot};
+
+/// Numbers that do not make a transport problem.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// There is not one cost for each pair.
+    #[error("{found} costs, expected {rows} x {columns}")]
+    Costs {
+        /// n.
+        rows: usize,
+        /// k, the length of b.
+        columns: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// A cost is infinite or NaN.
+    #[error("cost ({row}, {column}) (from 0) is {cost}, expected a finite number")]
+    Cost {
+        /// i.
+        row: usize,
+        /// j.
+        column: usize,
+        /// What was given.
+        cost: f64,
+    },
+    /// An entry of b is not a positive finite number.
+    #[error("entry {position} (from 0) of b is {mass}, expected a finite number above 0")]
+    Mass {
+        /// Where, from 0.
+        position: usize,
+        /// What was given.
+        mass: f64,
+    },
+    /// eps is not a positive finite number.
+    #[error("eps is {eps}, expected a finite number above 0")]
+    Regularisation {
+        /// What was given.
+        eps: f64,
+    },
+}
+
+/// C, b and eps.
+#[derive(Clone, Debug, PartialEq)]
+struct Instance {
+    /// Row by row.
+    cost: Vec<f64>,
+    b: Vec<f64>,
+    eps: f64,
+    rows: usize,
+}
+
+/// The dual of entropic optimal transport, z = (u, v); the parameter x is the first marginal, p = n.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transport {
+    instance: Arc<Instance>,
+}
+
+/// The semi-dual of entropic optimal transport, z the first potential; the parameter x is the first marginal, p = n.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SemiDual {
+    instance: Arc<Instance>,
+}
+
+impl Transport {
+    /// Between measures on n and k points, `cost` row by row (n x k), the second of them `b`, with regularisation `eps`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] for a cost that is not finite, or one for each pair, and for masses and eps that are not above 0.
+    pub fn new(rows: usize, cost: Vec<f64>, b: Vec<f64>, eps: f64) -> Result<Self, TransportError> {
+        let columns = b.len();
+        if rows.checked_mul(columns) != Some(cost.len()) {
+            return Err(TransportError::Costs { rows, columns, found: cost.len() });
+        }
+        if let Some(place) = cost.iter().position(|cost| !cost.is_finite()) {
+            return Err(TransportError::Cost { row: place / columns, column: place % columns, cost: cost[place] });
+        }
+        if let Some(position) = b.iter().position(|mass| !(*mass > 0.0 && mass.is_finite())) {
+            return Err(TransportError::Mass { position, mass: b[position] });
+        }
+        if !(eps > 0.0 && eps.is_finite()) {
+            return Err(TransportError::Regularisation { eps });
+        }
+        Ok(Self { instance: Arc::new(Instance { cost, b, eps, rows }) })
+    }
+
+    /// The same problem by its semi-dual.
+    #[must_use]
+    pub fn semi_dual(&self) -> SemiDual {
+        SemiDual { instance: Arc::clone(&self.instance) }
+    }
+
+    /// n, the length of u and of x.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.instance.rows
+    }
+
+    /// eps.
+    #[must_use]
+    pub fn eps(&self) -> f64 {
+        self.instance.eps
+    }
+
+    /// b, of length k.
+    #[must_use]
+    pub fn second_marginal(&self) -> &[f64] {
+        &self.instance.b
+    }
+
+    /// `out_i = eps logsumexp_j((v_j - C_ij) / eps)`: v of length k, out of length n. It reads the costs once.
+    ///
+    /// # Panics
+    ///
+    /// If a length is wrong.
+    pub fn soft_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.instance.soft_rows(v, out, ctx);
+    }
+
+    /// `out_j = eps logsumexp_i((u_i - C_ij) / eps)`: u of length n, out of length k. It reads the costs once.
+    ///
+    /// # Panics
+    ///
+    /// If a length is wrong.
+    pub fn soft_columns(&self, u: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.instance.soft_columns(u, out, ctx);
+    }
+
+    /// Calls `visit(i, P_i)` on the rows of P = exp((u_i + v_j - C_ij) / eps), of length k each.
+    ///
+    /// # Panics
+    ///
+    /// If a length is wrong.
+    pub fn each_row_of_plan(&self, u: &[f64], v: &[f64], visit: impl FnMut(usize, &[f64]), ctx: &mut Ctx) {
+        self.instance.each_row(u, v, visit, ctx);
+    }
+}
+
+impl Instance {
+    fn columns(&self) -> usize {
+        self.b.len()
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.cost[i * self.columns()..][..self.columns()]
+    }
+
+    fn soft_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        assert_eq!((v.len(), out.len()), (self.columns(), self.rows), "one number for each point");
+        ctx.count_pass();
+        for (i, out) in out.iter_mut().enumerate() {
+            let terms = || v.iter().zip(self.row(i)).map(|(v, cost)| v - cost);
+            let largest = terms().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = terms().map(|term| ((term - largest) / self.eps).exp()).sum();
+            *out = largest + self.eps * sum.ln();
+        }
+    }
+
+    fn soft_columns(&self, u: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        assert_eq!((u.len(), out.len()), (self.rows, self.columns()), "one number for each point");
+        ctx.count_pass();
+        let mut sums = ctx.take_zeroed(out.len());
+        out.fill(f64::NEG_INFINITY);
+        for (i, u) in u.iter().enumerate() {
+            out.iter_mut().zip(self.row(i)).for_each(|(largest, cost)| *largest = largest.max(u - cost));
+        }
+        for (i, u) in u.iter().enumerate() {
+            for ((sum, largest), cost) in sums.iter_mut().zip(&*out).zip(self.row(i)) {
+                *sum += ((u - cost - largest) / self.eps).exp();
+            }
+        }
+        out.iter_mut().zip(&sums).for_each(|(out, sum)| *out += self.eps * sum.ln());
+        ctx.give(sums);
+    }
+
+    fn each_row(&self, u: &[f64], v: &[f64], mut visit: impl FnMut(usize, &[f64]), ctx: &mut Ctx) {
+        assert_eq!((u.len(), v.len()), (self.rows, self.columns()), "one number for each point");
+        ctx.count_pass();
+        let mut row = ctx.take(v.len());
+        for (i, u) in u.iter().enumerate() {
+            for ((p, v), cost) in row.iter_mut().zip(v).zip(self.row(i)) {
+                *p = ((u + v - cost) / self.eps).exp();
+            }
+            visit(i, &row);
+        }
+        ctx.give(row);
+    }
+
+    /// The direction along which L falls where the marginals have other sums: by `share` of it in u.
+    fn falls(&self, x: &[f64], latent: usize) -> Option<Vec<f64>> {
+        let (of_x, of_b): (f64, f64) = (x.iter().sum(), self.b.iter().sum());
+        let sizes = x.iter().chain(&self.b).fold(0.0, |sum, mass| sum + mass.abs());
+        let excess = of_x - of_b;
+        // Sums of so many roundings.
+        let rounding = (x.len() + self.columns()) as f64 * f64::EPSILON * sizes;
+        (excess.abs() > rounding).then(|| self.constant(latent, excess.signum()))
+    }
+
+    /// `by` in u, and as much less in v where z holds it.
+    fn constant(&self, latent: usize, by: f64) -> Vec<f64> {
+        (0..latent).map(|j| if j < self.rows { by } else { -by }).collect()
+    }
+}
+
+/// Calls `with(row)` on rows of P: those of the memo, or computed.
+fn with_plan(instance: &Instance, at: Point<'_>, mut with: impl FnMut(usize, &[f64]), ctx: &mut Ctx) {
+    if at.memo.is_empty() {
+        let (u, v) = at.z.split_at(instance.rows);
+        instance.each_row(u, v, with, ctx);
+    } else {
+        ctx.count_pass();
+        at.memo.chunks_exact(instance.columns().max(1)).enumerate().for_each(|(i, row)| with(i, row));
+    }
+}
+
+impl Objective for Transport {
+    fn dims(&self) -> (usize, usize) {
+        (self.instance.rows + self.instance.columns(), self.instance.rows)
+    }
+
+    /// P.
+    fn memo_len(&self) -> usize {
+        self.instance.cost.len()
+    }
+
+    fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        let (u, v) = at.z.split_at(self.instance.rows);
+        let mut mass = 0.0;
+        with_plan(&self.instance, at, |_, row| mass += row.iter().sum::<f64>(), ctx);
+        self.instance.eps * mass - dot(u, at.x) - dot(v, &self.instance.b)
+    }
+
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], memo: &mut [f64], ctx: &mut Ctx) {
+        let (u, v) = z.split_at(self.instance.rows);
+        let (of_rows, of_columns) = out.split_at_mut(self.instance.rows);
+        of_columns.iter_mut().zip(&self.instance.b).for_each(|(out, b)| *out = -b);
+        let visit = |i: usize, row: &[f64]| {
+            of_rows[i] = row.iter().sum::<f64>() - x[i];
+            axpy(1.0, row, of_columns);
+            if !memo.is_empty() {
+                memo[i * row.len()..][..row.len()].copy_from_slice(row);
+            }
+        };
+        self.instance.each_row(u, v, visit, ctx);
+    }
+
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], _: &mut Ctx) {
+        axpy(-scale, &at.z[..self.instance.rows], out);
+    }
+}
+
+impl Problem for Transport {
+    fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        let rows = self.instance.rows;
+        let (a, c) = v.split_at(rows);
+        let (of_rows, of_columns) = out.split_at_mut(rows);
+        of_columns.fill(0.0);
+        let visit = |i: usize, row: &[f64]| {
+            let (sum, along) = (row.iter().sum::<f64>(), dot(row, c));
+            of_rows[i] = (sum * a[i] + along) / self.instance.eps;
+            for ((out, p), c) in of_columns.iter_mut().zip(row).zip(c) {
+                *out += p * (a[i] + c) / self.instance.eps;
+            }
+        };
+        with_plan(&self.instance, at, visit, ctx);
+    }
+
+    fn cross(&self, _: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        axpy(-scale, &v[..self.instance.rows], out);
+    }
+
+    fn cross_t(&self, _: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        out.fill(0.0);
+        axpy(-1.0, w, &mut out[..self.instance.rows]);
+    }
+
+    fn falls_along(&self, at: Point<'_>, _: &mut Ctx) -> Option<Vec<f64>> {
+        self.instance.falls(at.x, self.latent_len())
+    }
+
+    fn flat_along(&self) -> Option<Vec<f64>> {
+        Some(self.instance.constant(self.latent_len(), 1.0))
+    }
+}
+
+/// The Hessian of `problem`, a product for each column.
+fn assemble<P: Problem>(problem: &P, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+    let m = problem.latent_len();
+    let mut unit = ctx.take_zeroed(m);
+    for (j, column) in out.chunks_exact_mut(m.max(1)).enumerate() {
+        unit[j] = 1.0;
+        problem.hess(at, &unit, column, ctx);
+        unit[j] = 0.0;
+    }
+    ctx.give(unit);
+}
+
+impl AssembleHessian for Transport {
+    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        assemble(self, at, out, ctx);
+    }
+
+    fn work(&self) -> Work {
+        let product = 2.0 * self.instance.cost.len() as f64;
+        Work { product, assembly: product * self.latent_len() as f64 }
+    }
+}
+
+impl SemiDual {
+    /// Calls `with(i, S_i)` on the rows of S.
+    fn with_shares(&self, at: Point<'_>, with: impl FnMut(usize, &[f64]), ctx: &mut Ctx) {
+        let mut v = ctx.take(self.instance.columns());
+        if at.memo.is_empty() {
+            self.instance.soft_columns(at.z, &mut v, ctx);
+            v.iter_mut().for_each(|v| *v = -*v);
+            self.instance.each_row(at.z, &v, with, ctx);
+        } else {
+            with_plan(&self.instance, at, with, ctx);
+        }
+        ctx.give(v);
+    }
+}
+
+impl Objective for SemiDual {
+    fn dims(&self) -> (usize, usize) {
+        (self.instance.rows, self.instance.rows)
+    }
+
+    /// S.
+    fn memo_len(&self) -> usize {
+        self.instance.cost.len()
+    }
+
+    fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        let mut soft = ctx.take(self.instance.columns());
+        self.instance.soft_columns(at.z, &mut soft, ctx);
+        let value = dot(&soft, &self.instance.b) - dot(at.z, at.x);
+        ctx.give(soft);
+        value
+    }
+
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], memo: &mut [f64], ctx: &mut Ctx) {
+        let visit = |i: usize, row: &[f64]| {
+            out[i] = dot(row, &self.instance.b) - x[i];
+            if !memo.is_empty() {
+                memo[i * row.len()..][..row.len()].copy_from_slice(row);
+            }
+        };
+        self.with_shares(Point::new(z, x), visit, ctx);
+    }
+
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], _: &mut Ctx) {
+        axpy(-scale, at.z, out);
+    }
+}
+
+impl Problem for SemiDual {
+    fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        let b = &self.instance.b;
+        // Means of v over each column, and then what v_i is beyond them.
+        let mut means = ctx.take_zeroed(b.len());
+        self.with_shares(at, |i, row| axpy(v[i], row, &mut means), ctx);
+        let visit = |i: usize, row: &[f64]| {
+            let sum: f64 = row.iter().zip(b).zip(&means).map(|((share, b), mean)| share * b * (v[i] - mean)).sum();
+            out[i] = sum / self.instance.eps;
+        };
+        self.with_shares(at, visit, ctx);
+        ctx.give(means);
+    }
+
+    fn cross(&self, _: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        axpy(-scale, v, out);
+    }
+
+    fn cross_t(&self, _: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_second_order_product();
+        out.iter_mut().zip(w).for_each(|(out, w)| *out = -w);
+    }
+
+    /// diag(s) - s s^T of a share s has no eigenvalue above 1/2.
+    fn smoothness(&self, _: Point<'_>, _: &mut Ctx) -> Option<f64> {
+        Some(0.5 * self.instance.b.iter().sum::<f64>() / self.instance.eps)
+    }
+
+    fn falls_along(&self, at: Point<'_>, _: &mut Ctx) -> Option<Vec<f64>> {
+        self.instance.falls(at.x, self.latent_len())
+    }
+
+    fn flat_along(&self) -> Option<Vec<f64>> {
+        Some(self.instance.constant(self.latent_len(), 1.0))
+    }
+}
+
+impl AssembleHessian for SemiDual {
+    fn assemble_hessian(&self, at: Point<'_>, out: &mut [f64], ctx: &mut Ctx) {
+        assemble(self, at, out, ctx);
+    }
+
+    fn work(&self) -> Work {
+        let product = 4.0 * self.instance.cost.len() as f64;
+        Work { product, assembly: product * self.latent_len() as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_transport_is_refused() {
+        let new =
+            |rows, cost: &[f64], b: &[f64], eps| Transport::new(rows, cost.to_vec(), b.to_vec(), eps).unwrap_err();
+        assert_eq!(new(2, &[1.0; 3], &[0.5; 2], 0.1), TransportError::Costs { rows: 2, columns: 2, found: 3 });
+        let found = new(2, &[1.0, 1.0, f64::INFINITY, 1.0], &[0.5; 2], 0.1);
+        assert_eq!(found, TransportError::Cost { row: 1, column: 0, cost: f64::INFINITY });
+        assert_eq!(new(1, &[1.0; 2], &[0.5, 0.0], 0.1), TransportError::Mass { position: 1, mass: 0.0 });
+        for eps in [0.0, -1.0, f64::INFINITY] {
+            assert_eq!(new(1, &[1.0], &[1.0], eps), TransportError::Regularisation { eps });
+        }
+        assert!(Transport::new(1, vec![1.0], vec![1.0], f64::NAN).is_err());
+    }
+}

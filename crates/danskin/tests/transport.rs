@@ -1,0 +1,112 @@
+//! Entropic optimal transport: dual by Sinkhorn's algorithm, semi-dual by gradient ascent, against the oracle and what must hold of both.
+
+mod common;
+
+use common::oracle::{Case, cases, relative};
+use danskin::estimator::EstimateError;
+use danskin::prelude::*;
+use danskin::testing::{check_problem, check_replay, check_rule, random};
+use danskin::vector::{distance, norm};
+
+const TOLERANCE: f64 = 1e-10;
+
+fn transport(case: &Case) -> Transport {
+    let (cost, b) = (case.cost.clone().unwrap(), case.b.clone().unwrap());
+    Transport::new(case.cost_shape.unwrap().0, cost, b, case.eps.unwrap()).unwrap()
+}
+
+fn only(name: &str) -> Case {
+    cases().into_iter().find(|case| case.problem == name).unwrap()
+}
+
+/// z_T, g1, g2 in both modes and g3 on the range of the Hessian, at every T of the case.
+fn agrees<P: Problem, S: Unroll<P>>(problem: &P, solver: &S, case: &Case) {
+    for (steps, run) in &case.runs {
+        let stop = Stop::steps(steps.parse().unwrap());
+        let taped = Solve::new(problem, solver, &case.x).stop(stop).record(Tape::new()).run().unwrap();
+        let forward = Solve::new(problem, solver, &case.x).stop(stop).record(Tangents::full()).run().unwrap();
+        let g3 = taped.gradient(&Implicit::new(Cg::default())).unwrap();
+        assert!(!g3.linear.unwrap().positive_definite);
+        for (what, found, expected) in [
+            ("z", taped.z(), &run.z),
+            ("g1", &taped.gradient(&Analytic).unwrap().value, &run.g1),
+            ("g2 reverse", &taped.gradient(&Automatic).unwrap().value, &run.g2),
+            ("g2 forward", &forward.gradient(&Forward).unwrap().value, &run.g2),
+            ("g3", &g3.value, run.g3_pinv.as_ref().or(run.g3.as_ref()).unwrap()),
+        ] {
+            let error = relative(found, expected);
+            assert!(error <= TOLERANCE, "{} T={steps} {what}: relative error {error:e}", case.name);
+        }
+    }
+}
+
+#[test]
+fn every_estimator_agrees_with_the_oracle() {
+    let case = only("ot_dual_sinkhorn");
+    agrees(&transport(&case), &Sinkhorn, &case);
+    let case = only("ot_semidual_gd");
+    agrees(&transport(&case).semi_dual(), &GradientDescent::new(StepSize::Fixed(case.step)), &case);
+}
+
+/// Costs, x and b of n and k points, both of sum 1.
+fn instance(n: usize, k: usize, eps: f64, seed: u64) -> (Transport, Vec<f64>) {
+    let measure = |len, seed| {
+        let masses: Vec<f64> = random::vector(len, seed).iter().map(|v| v + 1.5).collect();
+        let sum: f64 = masses.iter().sum();
+        masses.into_iter().map(|mass| mass / sum).collect::<Vec<_>>()
+    };
+    let [from, to] = [n, k].map(|len| random::vector(len, seed));
+    let cost = from.iter().flat_map(|a| to.iter().map(move |b| (a - b) * (a - b))).collect();
+    (Transport::new(n, cost, measure(k, seed + 1), eps).unwrap(), measure(n, seed + 2))
+}
+
+#[test]
+fn products_and_rules_are_derivatives() {
+    for (n, k) in [(5, 3), (3, 5), (1, 4), (4, 1)] {
+        let (problem, x) = instance(n, k, 0.3, 7);
+        check_problem(&problem, &random::vector(n + k, 1), &x).unwrap();
+        check_problem(&problem.semi_dual(), &random::vector(n, 1), &x).unwrap();
+        check_rule(&problem, &Sinkhorn, &x, 6).unwrap();
+        check_replay(&problem, &Sinkhorn, &x, 6).unwrap();
+    }
+}
+
+/// A gradient without what a constant added to a potential adds to it.
+fn centred(gradient: &[f64]) -> Vec<f64> {
+    let mean = gradient.iter().sum::<f64>() / gradient.len() as f64;
+    gradient.iter().map(|g| g - mean).collect()
+}
+
+/// Both are the same function of x up to a constant; a thousandth of the costs is a small eps, and nothing overflows.
+#[test]
+fn dual_and_semi_dual_have_one_gradient() {
+    for (eps, steps) in [(0.1, 500), (1e-2, 4000), (1e-3, 20_000)] {
+        let (problem, x) = instance(20, 12, eps, 3);
+        let solution = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(steps)).run().unwrap();
+        assert!(solution.residual() < 1e-8, "{eps:e}: {:e}", solution.residual());
+        let g1 = solution.gradient(&Analytic).unwrap().value;
+        let semi_dual = problem.semi_dual();
+        let descent = GradientDescent::new(StepSize::Fixed(eps));
+        let there = Solve::new(&semi_dual, &descent, &x);
+        let there = there.from(&solution.z()[..20]).stop(Stop::steps(0)).run().unwrap();
+        // What is left of one is left of the other.
+        assert!(there.residual() < 1e-8, "{eps:e}: {:e}", there.residual());
+        let other = there.gradient(&Analytic).unwrap().value;
+        assert!(distance(&centred(&g1), &centred(&other)) <= 1e-12 * norm(&g1));
+    }
+}
+
+#[test]
+fn what_has_no_optimum_is_said() {
+    let (problem, mut x) = instance(4, 3, 0.2, 5);
+    x[1] += 0.1;
+    let solution = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(50)).run().unwrap();
+    assert_eq!(solution.gradient(&Implicit::new(Cg::default())).unwrap_err(), EstimateError::Unbounded);
+    check_problem(&problem, solution.z(), &x).unwrap();
+    check_problem(&problem.semi_dual(), &solution.z()[..4], &x).unwrap();
+    for mass in [0.0, -0.1] {
+        x[2] = mass;
+        let refused = Solve::new(&problem, &Sinkhorn, &x).run().unwrap_err();
+        assert_eq!(refused, SolveError::NotPositive { what: "x", position: 2, value: mass });
+    }
+}
