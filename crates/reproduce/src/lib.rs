@@ -18,6 +18,7 @@ mod repeat;
 mod report;
 mod ridge;
 mod sgd;
+mod sinkhorn;
 mod spectrum;
 mod table;
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub const ALL: &[&dyn Reproduction] = &[
     &pnorm::PNorm,
     &burn_in::BurnIn,
     &sgd::StochasticDescent,
+    &sinkhorn::Transported,
 ];

@@ -14,6 +14,16 @@ pub(crate) fn of_gram(design: &Design, curvature: &[f64]) -> Vec<f64> {
     gram.self_adjoint_eigenvalues(Side::Lower).expect("the entries are finite")
 }
 
+/// The eigenvalues of a symmetric n x n matrix, by columns, in increasing order.
+///
+/// # Panics
+///
+/// If an entry is not finite.
+pub(crate) fn of_symmetric(n: usize, entries: &[f64]) -> Vec<f64> {
+    let matrix = Mat::from_fn(n, n, |i, j| entries[j * n + i]);
+    matrix.self_adjoint_eigenvalues(Side::Lower).expect("the entries are finite")
+}
+
 /// The rows of D, and diag(c)^1/2 D D^T diag(c)^1/2.
 fn scaled_gram(design: &Design, curvature: &[f64]) -> (Vec<Vec<f64>>, Mat<f64>) {
     let mut rows = vec![vec![0.0; design.columns()]; design.rows()];

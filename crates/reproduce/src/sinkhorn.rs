@@ -1,0 +1,268 @@
+//! Entropic optimal transport: the potential of Sinkhorn's algorithm is the gradient, and unrolling the sweeps or solving with the Hessian squares its error.
+//!
+//! Between x and b on grids of 100 and 30 points of [0, 1], costs (s - t)², eps = 0.1. Near the optimum a sweep multiplies the error of the potential by
+//! A A^T, A = diag(x)^-1/2 P diag(b)^-1/2, whose largest eigenvalue, 1, belongs to the constants, of which gradients know nothing, and whose second is kappa: g1 = -u_t
+//! is off by kappa^t, g2 and g3 by its square. The semi-dual by gradient ascent has another kappa, 1 - rho mu, and the same powers.
+
+use danskin::ctx::Ctx;
+use danskin::prelude::*;
+use danskin::vector::{distance, norm};
+use danskin_bench::Line;
+use danskin_bench::choice::EstimatorKind;
+use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
+
+use crate::experiment::{Experiment, Failure, Outcome, Size};
+use crate::spectrum;
+use crate::table::Table;
+use crate::verdict::{Rule, Verdict};
+
+/// n and k.
+const POINTS: (usize, usize) = (100, 30);
+const EPS: f64 = 0.1;
+const SMALL_EPS: f64 = 1e-3;
+/// Sweeps of the reference, and at the small eps.
+const CONVERGED: usize = 3000;
+const AT_SMALL_EPS: usize = 20_000;
+/// Errors below this share of ‖g*‖ are taken for rounding.
+const FLOOR: f64 = 1e-12;
+
+/// The experiment.
+pub(crate) struct Transported;
+
+/// The errors of g1, g2 and g3, up to a constant and relative to ‖g*‖, at each t.
+#[derive(Clone, Debug)]
+pub(crate) struct Errors {
+    steps: Vec<usize>,
+    errors: Vec<[f64; 3]>,
+}
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    /// The second eigenvalue of A A^T.
+    kappa: f64,
+    sweeps: Errors,
+    /// 1 - rho mu of the ascent.
+    kappa_of_ascent: f64,
+    ascent: Errors,
+    /// ‖grad_z L‖ after `AT_SMALL_EPS` sweeps at the small eps, relative to that at the start.
+    residual: f64,
+    /// (l(x + h d) - l(x - h d)) / 2 h against <g1, d>, relative.
+    difference: f64,
+}
+
+fn bump(t: f64, at: f64, width: f64) -> f64 {
+    (-((t - at) / width).powi(2)).exp()
+}
+
+/// x, b and the problem, at this eps.
+fn instance(eps: f64) -> (Transport, Vec<f64>) {
+    let grid = |points: usize| (0..points).map(move |i| i as f64 / (points - 1) as f64);
+    let measure = |points: usize, density: fn(f64) -> f64| {
+        let masses: Vec<f64> = grid(points).map(density).collect();
+        let sum: f64 = masses.iter().sum();
+        masses.into_iter().map(|mass| mass / sum).collect::<Vec<_>>()
+    };
+    let (n, k) = POINTS;
+    let x = measure(n, |t| 0.3 + bump(t, 0.25, 0.1));
+    let b = measure(k, |t| 0.3 + bump(t, 0.55, 0.1) + 0.6 * bump(t, 0.85, 0.05));
+    let cost = grid(n).flat_map(|s| grid(k).map(move |t| (s - t) * (s - t))).collect();
+    (Transport::new(n, cost, b, eps).expect("masses, costs and eps are in range"), x)
+}
+
+fn centred(mut gradient: Vec<f64>) -> Vec<f64> {
+    let mean = gradient.iter().sum::<f64>() / gradient.len() as f64;
+    gradient.iter_mut().for_each(|g| *g -= mean);
+    gradient
+}
+
+/// The errors of one trajectory.
+fn errors<P, S>(
+    (problem, x): (&P, &[f64]),
+    solver: &S,
+    exact: &[f64],
+    steps: Vec<usize>,
+    ctx: &mut Ctx,
+) -> Result<Errors, Failure>
+where
+    P: Problem,
+    S: Unroll<P>,
+{
+    let mut solution = Solve::new(problem, solver, x).stop(Stop::steps(0)).record(Tape::new()).run_in(ctx)?;
+    let implicit = Implicit::new(Cg::default());
+    let mut errors = Vec::new();
+    for &t in &steps {
+        solution.resume(Stop::steps(t), ctx)?;
+        let g1 = solution.gradient_in(&Envelope, &Analytic, ctx)?.value;
+        let g2 = solution.gradient_in(&Envelope, &Automatic, ctx)?.value;
+        let g3 = solution.gradient_in(&Envelope, &implicit, ctx)?.value;
+        errors.push([g1, g2, g3].map(|g| distance(&centred(g), exact) / norm(exact)));
+    }
+    Ok(Errors { steps, errors })
+}
+
+impl Errors {
+    /// Places in the later half of those at which error `k` is above rounding.
+    fn later(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
+        let seen = (1..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR).count();
+        seen.div_ceil(2)..=seen
+    }
+
+    /// The rate of g1 over ln kappa.
+    fn rate(&self, kappa: f64) -> f64 {
+        let points = self.later(0).map(|place| (self.steps[place] as f64 * kappa.ln(), self.errors[place][0].ln()));
+        Line::fit(&points.collect::<Vec<_>>()).map_or(f64::NAN, |line| line.slope)
+    }
+
+    /// The power of the error of g1 that the error of `k` is, over t where `over_t`.
+    fn power(&self, k: usize, over_t: bool) -> f64 {
+        let of = |place: usize| self.errors[place][k] / if over_t { self.steps[place] as f64 } else { 1.0 };
+        let points = self.later(k).map(|place| (self.errors[place][0].ln(), of(place).ln()));
+        Line::fit(&points.collect::<Vec<_>>()).map_or(f64::NAN, |line| line.slope)
+    }
+
+    fn table(&self, name: &'static str) -> Table {
+        let rows = self.steps.iter().zip(&self.errors).map(|(t, errors)| [&[*t as f64], &errors[..]].concat());
+        Table::new(name, ["t", "analytic", "automatic", "implicit"]).with(rows)
+    }
+
+    fn drawing(&self, title: &str, across: &str, kappa: f64) -> Drawing {
+        let mut curves = Vec::new();
+        for (k, (&kind, power)) in EstimatorKind::ALL.iter().zip([1.0, 2.0, 2.0]).enumerate() {
+            let points: Vec<_> =
+                self.steps.iter().zip(&self.errors).map(|(t, errors)| (*t as f64, errors[k])).collect();
+            let seen: Vec<_> = points.iter().skip(1).take_while(|point| point.1 > FLOOR).copied().collect();
+            if let Some(middle) = seen.get(seen.len() * 2 / 3) {
+                let law = |t: f64| 1.5 * middle.1 * kappa.powf(power * (t - middle.0));
+                let name = if power == 1.0 { "theory: kappa^t" } else { "theory: kappa^2t" };
+                curves.push(Curve::theory(name, seen.iter().map(|(t, _)| (*t, law(*t))).collect()));
+            }
+            curves.push(Curve { stroke: Stroke::Plain, ..Curve::measured(kind.to_string(), colour(kind), points) });
+        }
+        let up = Axis::logarithmic("error of the gradient, up to a constant, ‖g - g*‖ / ‖g*‖");
+        Drawing { title: title.to_owned(), across: Axis::from_zero(across), up, curves }
+    }
+}
+
+impl Experiment for Transported {
+    type Measured = Measured;
+
+    const NAME: &'static str = "sinkhorn";
+    const ABOUT: &'static str = "entropic optimal transport: the potential after t sweeps is off by kappa^t, unrolled or solved for by its square";
+
+    fn measure(&self, _: Size, ctx: &mut Ctx) -> Result<Measured, Failure> {
+        let ((n, k), (problem, x)) = (POINTS, instance(EPS));
+        let converged = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(CONVERGED)).run_in(ctx)?;
+        let exact = centred(converged.gradient_in(&Envelope, &Analytic, ctx)?.value);
+        // A^T, row by row.
+        let (u, v) = converged.z().split_at(n);
+        let (b, mut scaled) = (problem.second_marginal(), vec![0.0; n * k]);
+        let visit = |i: usize, row: &[f64]| {
+            row.iter().enumerate().for_each(|(j, p)| scaled[j * n + i] = p / (x[i] * b[j]).sqrt());
+        };
+        problem.each_row_of_plan(u, v, visit, ctx);
+        let shares = Design::dense(k, n, scaled).expect("masses are above 0");
+        let kappa = spectrum::of_gram(&shares, &vec![1.0; k])[k - 2];
+
+        let sweeps = errors((&problem, &x), &Sinkhorn, &exact, (0..=40).collect(), ctx)?;
+        let semi_dual = problem.semi_dual();
+        let smoothness = semi_dual.smoothness(Point::new(u, &x), ctx).unwrap_or(f64::NAN);
+        let mut hessian = vec![0.0; n * n];
+        semi_dual.assemble_hessian(Point::new(u, &x), &mut hessian, ctx);
+        let mu = spectrum::of_symmetric(n, &hessian)[1];
+        let ascent = GradientDescent::new(StepSize::Fixed(1.0 / smoothness));
+        let steps = (0..=2000).step_by(50).collect();
+        let ascent = errors((&semi_dual, &x), &ascent, &exact, steps, ctx)?;
+
+        let (small, x_small) = instance(SMALL_EPS);
+        let found = Solve::new(&small, &Sinkhorn, &x_small).stop(Stop::steps(AT_SMALL_EPS)).run_in(ctx)?;
+        let residual = found.residual() / found.initial_residual();
+
+        // Mass that moves from one end to the other.
+        let step = 1e-3 * x[0];
+        let mut value = |side: f64| -> Result<f64, Failure> {
+            let mut moved = x.clone();
+            moved[0] += side * step;
+            moved[n - 1] -= side * step;
+            let solve = Solve::new(&problem, &Sinkhorn, &moved).stop(Stop::steps(CONVERGED));
+            Ok(problem.value(Point::new(solve.run_in(ctx)?.z(), &moved), ctx))
+        };
+        let slope = (value(1.0)? - value(-1.0)?) / (2.0 * step);
+        let along = exact[0] - exact[n - 1];
+        Ok(Measured {
+            kappa,
+            sweeps,
+            kappa_of_ascent: 1.0 - mu / smoothness,
+            ascent,
+            residual,
+            difference: (slope - along).abs() / along.abs(),
+        })
+    }
+
+    fn show(&self, measured: &Measured) -> Outcome {
+        let Measured { kappa, sweeps, kappa_of_ascent, ascent, residual, difference } = measured;
+        let mut verdicts = Vec::new();
+        for (name, errors, kappa) in [("sweeps", sweeps, *kappa), ("semi-dual ascent", ascent, *kappa_of_ascent)] {
+            verdicts.push(Verdict::new(
+                format!("{name}: rate of g1 over ln kappa"),
+                1.0,
+                Rule::Within(0.05),
+                errors.rate(kappa),
+            ));
+            for (k, what) in [(1, "g2 over t"), (2, "g3")] {
+                let claim = format!("{name}: power of the error of g1 that the error of {what} is");
+                verdicts.push(Verdict::new(claim, 2.0, Rule::Within(0.15), errors.power(k, k == 1)));
+            }
+        }
+        verdicts.push(Verdict::new(
+            "‖grad_z L‖ after 20,000 sweeps at eps = 0.001, of that at the start",
+            1e-6,
+            Rule::AtMost,
+            *residual,
+        ));
+        // The difference quotient is off by the square of its step, a millionth of the mass moved.
+        verdicts.push(Verdict::new(
+            "the potential against a difference quotient of the cost, relative",
+            1e-5,
+            Rule::AtMost,
+            *difference,
+        ));
+        let drawings = vec![
+            sweeps.drawing("Sinkhorn, 100 x 30, eps = 0.1", "iterations t: sweeps", *kappa),
+            ascent.drawing(
+                "gradient ascent on the semi-dual, 100 x 30, eps = 0.1",
+                "iterations t: steps 1/L",
+                *kappa_of_ascent,
+            ),
+        ];
+        let tables = vec![sweeps.table("sweeps"), ascent.table("ascent")];
+        Outcome { verdicts, tables, drawings: vec![("errors", drawings)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_passes, failing};
+
+    #[test]
+    fn every_claim_passes_and_fails_once_broken() {
+        let sound = Transported.measure(Size::Short, &mut Ctx::new()).unwrap();
+        assert_passes(&Transported, &sound);
+        for k in [1, 2] {
+            let mut broken = sound.clone();
+            for errors in broken.sweeps.errors.iter_mut().chain(&mut broken.ascent.errors) {
+                errors[k] = errors[0];
+            }
+            assert_eq!(failing(&Transported, &broken).len(), 2);
+        }
+        let broken = Measured {
+            kappa: sound.kappa.powf(1.2),
+            kappa_of_ascent: sound.kappa_of_ascent.powf(1.2),
+            ..sound.clone()
+        };
+        assert_eq!(failing(&Transported, &broken).len(), 2);
+        let broken = Measured { residual: 1e-3, difference: 1e-2, ..sound };
+        assert_eq!(failing(&Transported, &broken).len(), 2);
+    }
+}
