@@ -166,7 +166,8 @@ impl Experiment for BurnIn {
         let dashes = (0..=STEPS).step_by(10).map(|t| (t as f64, 1.5 * theory(t as f64, 0.0)));
         curves.push(Curve::theory("theory, times 1.5: 2 t kappa^(t-1), y along L", dashes.collect()));
         let rows = (0..=STEPS).map(|t| std::iter::once(t as f64).chain(series.iter().map(|(_, v)| v[t])).collect());
-        let table = Table::new("growth", std::iter::once("t").chain(series.iter().map(|(name, _)| *name))).with(rows);
+        let header = series.iter().map(|(name, _)| name.replace(',', ""));
+        let table = Table::new("growth", std::iter::once("t".to_owned()).chain(header)).with(rows);
         let drawing = Drawing {
             title: "the Jacobian of the iterates, L / mu = 1000".to_owned(),
             across: Axis::from_zero("differentiated iterations t"),

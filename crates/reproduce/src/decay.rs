@@ -126,7 +126,7 @@ impl Trajectories {
     pub(crate) fn table(&self) -> Table {
         let header = EstimatorKind::ALL
             .iter()
-            .flat_map(|kind| ["median", "lower quartile", "upper quartile"].map(|q| format!("{kind}, {q}")));
+            .flat_map(|kind| ["median", "lower quartile", "upper quartile"].map(|q| format!("{kind} {q}")));
         let rows = self.steps.iter().enumerate().map(|(place, &t)| {
             let quantiles = (0..3).flat_map(|k| [0.5, 0.25, 0.75].map(|q| self.quantile(k, place, q)));
             std::iter::once(t as f64).chain(quantiles).collect()
