@@ -4,6 +4,7 @@ mod common;
 
 use common::oracle::{Case, cases, relative};
 use danskin::estimator::EstimateError;
+use danskin::linear::LinearError;
 use danskin::prelude::*;
 use danskin::testing::{check_problem, check_replay, check_rule, random};
 use danskin::vector::{distance, norm};
@@ -46,6 +47,20 @@ fn every_estimator_agrees_with_the_oracle() {
     agrees(&transport(&case), &Sinkhorn, &case);
     let case = only("ot_semidual_gd");
     agrees(&transport(&case).semi_dual(), &GradientDescent::new(StepSize::Fixed(case.step)), &case);
+}
+
+/// A factorisation finds the constants, along which the Hessian is singular, and says so.
+#[test]
+fn a_factorisation_finds_it_singular() {
+    let (problem, x) = instance(6, 4, 0.3, 2);
+    let solution = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(3)).run().unwrap();
+    let error = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap_err();
+    assert!(matches!(error, EstimateError::Linear(LinearError::Singular { .. })), "{error}");
+    let semi_dual = problem.semi_dual();
+    let descent = GradientDescent::default();
+    let solution = Solve::new(&semi_dual, &descent, &x).stop(Stop::steps(100)).run().unwrap();
+    let error = solution.gradient(&Implicit::new(DenseCholesky::default())).unwrap_err();
+    assert!(matches!(error, EstimateError::Linear(LinearError::Singular { .. })), "{error}");
 }
 
 /// Costs, x and b of n and k points, both of sum 1.

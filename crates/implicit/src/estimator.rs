@@ -4,7 +4,7 @@ use danskin_core::ctx::Ctx;
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
 use danskin_core::linear::{Factored, Hessian, HessianSolver, LinearError, LinearSolve, LinearStatus};
 use danskin_core::outer::Outer;
-use danskin_core::problem::{Point, Problem};
+use danskin_core::problem::{Evaluated, Point, Problem};
 use danskin_core::solve::Solution;
 use danskin_core::solver::Solver;
 use danskin_core::vector::{axpy, dot};
@@ -177,6 +177,10 @@ where
     H: HessianSolver<P>,
 {
     check(problem, at, ctx)?;
+    // A pass, once, for what each product would compute again.
+    let remembered =
+        (at.memo.is_empty() && problem.memo_len() > 0).then(|| Evaluated::new(problem, at.z.to_vec(), at.x, ctx));
+    let at = remembered.as_ref().map_or(at, |known| Point { memo: &known.memo, ..at });
     let mut grad_z = ctx.take(problem.latent_len());
     outer.grad_z(problem, at, &mut grad_z, ctx);
     if let Some(flat) = problem.flat_along() {

@@ -2,7 +2,7 @@
 //!
 //! Between x and b on grids of 100 and 30 points of [0, 1], costs (s - t)², eps = 0.1. Near the optimum a sweep multiplies the error of the potential by
 //! A A^T, A = diag(x)^-1/2 P diag(b)^-1/2, whose largest eigenvalue, 1, belongs to the constants, of which gradients know nothing, and whose second is kappa: g1 = -u_t
-//! is off by kappa^t, g2 and g3 by its square. The semi-dual by gradient ascent has another kappa, 1 - rho mu, and the same powers.
+//! is off by kappa^t, g2 by t kappa^2t and g3 by kappa^2t. The semi-dual by gradient ascent has another kappa, 1 - rho mu, and the same powers.
 
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
@@ -133,8 +133,10 @@ impl Errors {
                 self.steps.iter().zip(&self.errors).map(|(t, errors)| (*t as f64, errors[k])).collect();
             let seen: Vec<_> = points.iter().skip(1).take_while(|point| point.1 > FLOOR).copied().collect();
             if let Some(middle) = seen.get(seen.len() * 2 / 3) {
-                let law = |t: f64| 1.5 * middle.1 * kappa.powf(power * (t - middle.0));
-                let name = if power == 1.0 { "theory: kappa^t" } else { "theory: kappa^2t" };
+                let over_t = kind == EstimatorKind::Automatic;
+                let factor = |t: f64| if over_t { t / middle.0 } else { 1.0 };
+                let law = |t: f64| 1.5 * middle.1 * factor(t) * kappa.powf(power * (t - middle.0));
+                let name = ["theory: kappa^t", "theory: t kappa^2t", "theory: kappa^2t"][k];
                 curves.push(Curve::theory(name, seen.iter().map(|(t, _)| (*t, law(*t))).collect()));
             }
             curves.push(Curve { stroke: Stroke::Plain, ..Curve::measured(kind.to_string(), colour(kind), points) });

@@ -393,6 +393,13 @@ impl Problem for SemiDual {
     fn hess(&self, at: Point<'_>, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         ctx.count_second_order_product();
         let b = &self.instance.b;
+        // The shares are read twice.
+        let kept = at.memo.is_empty().then(|| {
+            let mut shares = ctx.take(self.memo_len());
+            self.with_shares(at, |i, row| shares[i * b.len()..][..b.len()].copy_from_slice(row), ctx);
+            shares
+        });
+        let at = Point { memo: kept.as_deref().unwrap_or(at.memo), ..at };
         // Means of v over each column, and then what v_i is beyond them.
         let mut means = ctx.take_zeroed(b.len());
         self.with_shares(at, |i, row| axpy(v[i], row, &mut means), ctx);
@@ -402,6 +409,7 @@ impl Problem for SemiDual {
         };
         self.with_shares(at, visit, ctx);
         ctx.give(means);
+        kept.into_iter().for_each(|shares| ctx.give(shares));
     }
 
     fn cross(&self, _: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
