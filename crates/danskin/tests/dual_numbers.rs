@@ -5,6 +5,7 @@
 //! more: no product and no rule of the library takes part, and no step of a finite difference limits the accuracy.
 
 use danskin::prelude::*;
+use danskin::solver::Draws;
 use danskin::testing::random;
 use danskin::vector::{distance, norm};
 use num_dual::{Dual, Dual64};
@@ -14,6 +15,8 @@ const ROWS: usize = 5;
 const COLUMNS: usize = 3;
 const STEPS: usize = 7;
 const CLASSES: usize = 3;
+/// Every row.
+const ALL: [usize; ROWS] = [0, 1, 2, 3, 4];
 /// Threshold of the Huber loss.
 const HUBER: f64 = 0.8;
 /// Share of |z| in the elastic net: all of it, which leaves nothing that is strongly convex; and where |z| is rounded off.
@@ -21,6 +24,8 @@ const ELASTIC: (f64, f64) = (1.0, 0.3);
 /// Steps, and the momentum where it is given.
 const RHO: f64 = 0.03;
 const BETA: f64 = 0.6;
+/// Steps on L_B, which may be ROWS times as steep as L.
+const SHORT: f64 = RHO / ROWS as f64;
 /// Allowed of the norm of what is compared: some thousand operations of 1e-16 each.
 const ROUNDING: f64 = 1e-12;
 
@@ -158,11 +163,16 @@ impl Pieces {
 
     /// L(z, x).
     fn value<T: Number>(&self, z: &[T], x: &[T]) -> T {
+        self.value_of(&ALL, z, x)
+    }
+
+    /// L_B(z, x).
+    fn value_of<T: Number>(&self, batch: &[usize], z: &[T], x: &[T]) -> T {
         let k = self.phi.width();
         let (u, y) = (self.predictions(z, x), self.piece(Wrt::Targets, &self.targets, x));
         let weights = self.piece(Wrt::Weights, &self.weights, x);
-        let rows = weights.iter().zip(u.chunks(k).zip(y.chunks(k)));
-        let loss: T = rows.map(|(&weight, (u, y))| weight * self.phi.value(u, y)).sum();
+        let of_row = |&i: &usize| weights[i] * self.phi.value(&u[i * k..][..k], &y[i * k..][..k]);
+        let loss = batch.iter().map(of_row).sum::<T>() * (ROWS as f64 / batch.len() as f64);
         let lambda = |group: usize| match self.wrt {
             Wrt::Regularisation => x[group].exp(),
             _ => T::from(self.lambdas[group]),
@@ -177,13 +187,13 @@ impl Pieces {
         if self.elastic { ridge * (1.0 - share) + ((z * z + width * width).sqrt() - width) * share } else { ridge }
     }
 
-    /// grad_z L(z, x), a coordinate at a time.
-    fn grad_z<T: Number>(&self, z: &[T], x: &[T]) -> Vec<T> {
+    /// grad_z L_B(z, x), a coordinate at a time.
+    fn grad_z<T: Number>(&self, batch: &[usize], z: &[T], x: &[T]) -> Vec<T> {
         let x: Vec<_> = x.iter().map(|&x| Dual::from_re(x)).collect();
         let mut z: Vec<_> = z.iter().map(|&z| Dual::from_re(z)).collect();
         let mut along = |j: usize| {
             z[j].eps = T::one();
-            let derivative = self.value(&z, &x).eps;
+            let derivative = self.value_of(batch, &z, &x).eps;
             z[j].eps = T::zero();
             derivative
         };
@@ -194,14 +204,28 @@ impl Pieces {
     fn iterate<T: Number>(&self, method: &Method, initial: &[f64], x: &[T], mut visit: impl FnMut(&[T])) -> Vec<T> {
         let mut z: Vec<T> = initial.iter().map(|&z| T::from(z)).collect();
         let (mut behind, mut theta) = (z.clone(), 1.0_f64);
+        let mut anchor = z.clone();
         visit(&z);
         for t in 0..STEPS {
-            let gradient = self.grad_z(&z, x);
+            let gradient = match method {
+                Method::Stochastic(draws) => self.grad_z(&terms(*draws, t), &z, x),
+                Method::Reduced(draws, epoch) => {
+                    if t % epoch == 0 {
+                        anchor.clone_from(&z);
+                    }
+                    let of = |batch: &[usize], z: &[T]| self.grad_z(batch, z, x);
+                    let batch = terms(*draws, t);
+                    let parts = of(&batch, &z).into_iter().zip(of(&batch, &anchor)).zip(of(&ALL, &anchor));
+                    parts.map(|((at_z, at_anchor), whole)| at_z - at_anchor + whole).collect()
+                }
+                _ => self.grad_z(&ALL, &z, x),
+            };
             let next = (1.0 + (1.0 + 4.0 * theta * theta).sqrt()) / 2.0;
             for ((z, &g), behind) in z.iter_mut().zip(&gradient).zip(&mut behind) {
                 let now = *z;
                 match method {
                     Method::GradientDescent => *z = now - g * RHO,
+                    Method::Stochastic(_) | Method::Reduced(..) => *z = now - g * SHORT,
                     Method::Steps(rho) => *z = now - g * rho[t],
                     Method::HeavyBall => {
                         *z = now - g * RHO + (now - *behind) * BETA;
@@ -234,7 +258,7 @@ impl Pieces {
     }
 
     /// The same problem, and its x, as the library has it.
-    fn in_the_library(&self) -> (Box<dyn AssembleHessian>, Vec<f64>) {
+    fn in_the_library(&self) -> (Box<dyn Whole>, Vec<f64>) {
         match self.phi {
             Phi::Squared => self.with_loss(Squared),
             Phi::Logistic => self.with_loss(Logistic),
@@ -247,7 +271,7 @@ impl Pieces {
         }
     }
 
-    fn with_loss<L: RowLoss + 'static>(&self, loss: L) -> (Box<dyn AssembleHessian>, Vec<f64>) {
+    fn with_loss<L: RowLoss + 'static>(&self, loss: L) -> (Box<dyn Whole>, Vec<f64>) {
         let design = if self.places.len() == ROWS * COLUMNS {
             Design::dense(ROWS, COLUMNS, self.entries.clone()).unwrap()
         } else {
@@ -285,7 +309,23 @@ enum Method {
     HeavyBall,
     /// Gradient descent with a step of its own each time.
     Steps(Vec<f64>),
+    /// On L_B.
+    Stochastic(Draws),
+    /// SVRG, with an anchor every so many steps.
+    Reduced(Draws, usize),
 }
+
+/// The terms that the library draws at step t.
+fn terms(draws: Draws, t: usize) -> Vec<usize> {
+    let mut batch = vec![0; draws.batch_len()];
+    draws.of_step(t, ROWS, &mut batch);
+    batch
+}
+
+/// What the library is asked for.
+trait Whole: AssembleHessian + FiniteSum {}
+
+impl<L: RowLoss, R: Penalty> Whole for Glm<L, R> {}
 
 fn compare(what: &str, pieces: &Pieces, method: &Method, found: &[f64], expected: &[f64]) {
     let (error, scale) = (distance(found, expected), norm(expected));
@@ -296,7 +336,7 @@ fn compare(what: &str, pieces: &Pieces, method: &Method, found: &[f64], expected
 }
 
 /// z_T, g1 and g2 of the library, by `solver`, are those of `method` by the definition.
-fn check<S: Unroll<dyn AssembleHessian>>(pieces: &Pieces, method: &Method, solver: &S) {
+fn check<S: Unroll<dyn Whole>>(pieces: &Pieces, method: &Method, solver: &S) {
     let (problem, x) = pieces.in_the_library();
     let initial = random::vector(problem.latent_len(), 4);
     let solve = || Solve::new(problem.as_ref(), solver, &x).from(&initial).stop(Stop::steps(STEPS));
@@ -352,6 +392,14 @@ fn g1_and_g2_are_the_derivatives_of_the_iteration() {
                 check(&pieces, &Method::Nesterov, &Nesterov::new(step).momentum(momentum));
                 check(&pieces, &Method::HeavyBall, &HeavyBall::new(step).momentum(momentum));
                 check(&pieces, &Method::Steps(steps_of_backtracking(&pieces)), &Backtracking::default());
+                for batch in [1, 3] {
+                    let stochastic = Sgd::new(Decay::constant(SHORT)).batch(batch);
+                    check(&pieces, &Method::Stochastic(stochastic.draws()), &stochastic);
+                    for epoch in [3, STEPS] {
+                        let reduced = Svrg::new(SHORT).batch(batch).epoch(epoch).seed(1);
+                        check(&pieces, &Method::Reduced(reduced.draws(), epoch), &reduced);
+                    }
+                }
                 if elastic {
                     // Nothing is strongly convex here, and the momentum follows its sequence.
                     check(&pieces, &Method::NesterovBySequence, &Nesterov::new(step));

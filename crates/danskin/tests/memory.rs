@@ -18,7 +18,7 @@ use proptest::prelude::*;
 trait ForEachReplayed {
     fn with<P: Problem, S: Replay<P>>(&mut self, name: &str, problem: &P, x: &[f64], solver: &S);
 
-    fn for_each<P: Problem>(&mut self, problem: &P, x: &[f64]) {
+    fn for_each<P: FiniteSum>(&mut self, problem: &P, x: &[f64]) {
         self.with("gradient descent", problem, x, &GradientDescent::default());
         self.with("gradient descent, a step given", problem, x, &GradientDescent::new(StepSize::Fixed(0.01)));
         self.with("nesterov", problem, x, &Nesterov::default());
@@ -26,6 +26,10 @@ trait ForEachReplayed {
         self.with("nesterov restarted", problem, x, &restarted);
         self.with("heavy ball", problem, x, &HeavyBall::default());
         self.with("backtracking", problem, x, &Backtracking::default());
+        let stochastic = Sgd::new(Decay::constant(0.005)).batch(3);
+        self.with("stochastic", problem, x, &stochastic);
+        self.with("stochastic, averaged", problem, x, &stochastic.averaged());
+        self.with("svrg", problem, x, &Svrg::new(0.005).batch(3).epoch(9));
     }
 
     /// Rows more and fewer than columns, all parameters, with and without strong convexity, a quadratic problem.
@@ -146,12 +150,13 @@ impl ForEachReplayed for Counted {
     }
 }
 
-struct EachOnceButBacktracking<T>(T);
+/// The solvers each of whose steps takes one pass.
+struct OfOnePass<T>(T);
 
-impl<T: ForEachReplayed> ForEachReplayed for EachOnceButBacktracking<T> {
+impl<T: ForEachReplayed> ForEachReplayed for OfOnePass<T> {
     fn with<P: Problem, S: Replay<P>>(&mut self, name: &str, problem: &P, x: &[f64], solver: &S) {
-        // Whose steps take as many passes as they have trials.
-        if name != "backtracking" {
+        // As many passes as it has trials, and some rows of one.
+        if !["backtracking", "stochastic", "stochastic, averaged", "svrg"].contains(&name) {
             self.0.with(name, problem, x, solver);
         }
     }
@@ -163,7 +168,7 @@ fn steps_taken_again_are_those_of_the_formula() {
         for steps in [1, 2, 17, 60, 150] {
             for share in [0.0, 0.02, 0.1, 0.3, 0.7, 0.99, 1.0] {
                 let counted = Counted { steps, share };
-                EachOnceButBacktracking(counted).for_each_problem(n, m, 1, Wrt::Targets);
+                OfOnePass(counted).for_each_problem(n, m, 1, Wrt::Targets);
             }
         }
     }
@@ -475,19 +480,24 @@ fn peak_bytes_hold_checkpoints_records_and_the_state_of_a_replay() {
     assert!(held(&solution) >= bytes_of(8 * m) && held(&solution) <= budget);
 }
 
-/// The last `k` steps pulled by hand, over the records of a full tape: the definition.
-fn truncated<P: Problem, S: Unroll<P>>(solution: &Solution<'_, P, S, Tape>, outer: &Linear, k: usize) -> Vec<f64> {
+/// The last `k` steps pulled by hand, over the records of a full tape: the definition, and its products.
+fn truncated<P: Problem, S: Unroll<P>>(
+    solution: &Solution<'_, P, S, Tape>,
+    outer: &Linear,
+    k: usize,
+) -> (Vec<f64>, u64) {
     let (problem, solver, x, tape) = (solution.problem(), solution.solver(), solution.x(), solution.recorder());
     let mut dual = vec![0.0; solver.tangent_len(problem)];
     dual[..problem.latent_len()].copy_from_slice(&outer.0);
     let (mut value, mut shift) = (vec![0.0; problem.parameter_len()], vec![0.0; problem.latent_len()]);
     let mut ctx = Ctx::new();
+    let mark = ctx.mark();
     for index in (solution.steps() - k..solution.steps()).rev() {
         let record = tape.record(index);
         let mut out = Pulled { x: &mut value, shift: &mut shift };
         solver.pull(Recorded { problem, x, state: solution.state(), index, record }, &mut dual, &mut out, &mut ctx);
     }
-    value
+    (value, ctx.since(mark).second_order_products)
 }
 
 struct Truncated;
@@ -505,9 +515,10 @@ impl ForEachReplayed for Truncated {
             last.resume(Stop::steps(25), &mut Ctx::new()).unwrap();
             let found = last.gradient_of(&outer, &Automatic).unwrap();
             let kept = k.min(steps);
-            assert_eq!((last.recorder().len(), found.cost.second_order_products), (kept, kept as u64), "{name}");
+            let (expected, products) = truncated(&taped, &outer, kept);
+            assert_eq!((last.recorder().len(), found.cost.second_order_products), (kept, products), "{name}");
             assert_eq!(Recorder::<P, S>::cost(last.recorder()).peak_bytes, bytes_of(kept * solver.record_len(problem)));
-            assert!(last.z() == taped.z() && found.value == truncated(&taped, &outer, kept), "{name}, K = {k}");
+            assert!(last.z() == taped.z() && found.value == expected, "{name}, K = {k}");
             if k >= steps {
                 assert!(found.value == whole, "{name}, K = {k}");
             }

@@ -26,7 +26,9 @@ mod rule;
 mod schedule;
 mod sgd;
 mod sinkhorn;
+mod svrg;
 mod tape;
+mod terms;
 pub mod testing;
 
 pub use checkpoints::Checkpoints;

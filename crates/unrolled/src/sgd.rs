@@ -14,9 +14,7 @@ use danskin_core::vector::axpy;
 
 use crate::replay::Replay;
 use crate::rule::{Pulled, Recorded, Unroll};
-
-/// Terms of a step that are drawn again without an allocation.
-const FEW: usize = 64;
+use crate::terms::with_terms;
 
 /// Calls `with` with the batch of a step; `None` where the problem has no terms.
 fn with_batch<P: FiniteSum + ?Sized>(
@@ -28,15 +26,8 @@ fn with_batch<P: FiniteSum + ?Sized>(
     if terms == 0 {
         return with(None);
     }
-    let (mut few, mut many) = ([0; FEW], Vec::new());
-    let batch = if solver.batch_len() <= FEW {
-        &mut few[..solver.batch_len()]
-    } else {
-        many.resize(solver.batch_len(), 0);
-        &mut many[..]
-    };
-    solver.draw(step.index, terms, batch);
-    with(Some(Batch { terms: batch, at: Point::new(step.record, step.x) }));
+    let at = Point::new(step.record, step.x);
+    with_terms(solver.draws(), step.index, terms, |terms| with(Some(Batch { terms, at })));
 }
 
 impl<P: FiniteSum + ?Sized> Unroll<P> for Sgd {

@@ -4,6 +4,7 @@
 //! stop: [`Solve`](crate::solve::Solve) does, for every solver alike.
 
 mod backtracking;
+mod draws;
 mod error;
 mod gradient_descent;
 mod heavy_ball;
@@ -14,8 +15,10 @@ mod newton;
 mod sgd;
 mod sinkhorn;
 mod step_size;
+mod svrg;
 
 pub use backtracking::{Backtracking, Trial};
+pub use draws::Draws;
 pub use error::{SolveError, check_vector};
 pub use gradient_descent::{GradientDescent, Pace};
 pub use heavy_ball::HeavyBall;
@@ -25,6 +28,7 @@ pub use newton::{Newton, Search};
 pub use sgd::{Decay, Sgd, SgdState};
 pub use sinkhorn::{Sinkhorn, SinkhornState};
 pub use step_size::StepSize;
+pub use svrg::{Svrg, SvrgState};
 
 use crate::ctx::Ctx;
 use crate::problem::{Objective, Point};

@@ -1,8 +1,7 @@
 //! z_{t+1} = z_t - rho_t grad_z L_B(z_t, x), B drawn anew at each step: stochastic gradient descent.
 //!
-//! rho_t = c (t0 + t)^-a, or the same at every step. B is drawn with replacement, from a stream of its own for each seed and t: the step from t to t + 1 is the
-//! same whoever takes it, and when. Of a smooth, strongly convex L and steps that decrease, E ‖z_t - z*‖² = O(t^-a) for 1/2 < a < 1, and for a = 1 where
-//! 2 c mu > 1.
+//! rho_t = c (t0 + t)^-a, or the same at every step; B as [`Draws`] says. Of a smooth, strongly convex L and steps that decrease, E ‖z_t - z*‖² = O(t^-a) for
+//! 1/2 < a < 1, and for a = 1 where 2 c mu > 1.
 //!
 //! Averaged, z_t is the mean of the first t iterates, whatever the steps: Polyak and Juditsky 1992.
 //!
@@ -10,10 +9,9 @@
 //! approximation algorithms for machine learning, NeurIPS 2011; Polyak, Juditsky, Acceleration of stochastic approximation by averaging, SIAM Journal on
 //! Control and Optimization 30, 1992.
 
-use super::{SolveError, Solver, State, Step};
+use super::{Draws, SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::{Batch, FiniteSum, Point};
-use crate::random::Stream;
 use crate::vector::{axpy, norm};
 
 /// How long the steps of a stochastic solver are: c (t0 + t)^-a.
@@ -54,8 +52,7 @@ impl Decay {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     steps: Decay,
-    batch: usize,
-    seed: u64,
+    draws: Draws,
     averaged: bool,
 }
 
@@ -63,19 +60,19 @@ impl Sgd {
     /// With steps of these lengths, one term at a time, seed 0.
     #[must_use]
     pub fn new(steps: Decay) -> Self {
-        Self { steps, batch: 1, seed: 0, averaged: false }
+        Self { steps, draws: Draws::default(), averaged: false }
     }
 
     /// With `terms` terms at a time, at least 1.
     #[must_use]
     pub fn batch(self, terms: usize) -> Self {
-        Self { batch: terms.max(1), ..self }
+        Self { draws: self.draws.batch(terms), ..self }
     }
 
     /// With other random terms.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+        Self { draws: self.draws.seed(seed), ..self }
     }
 
     /// With z_t the mean of the iterates.
@@ -96,19 +93,10 @@ impl Sgd {
         self.steps.at(t)
     }
 
-    /// |B|.
+    /// The terms of every step.
     #[must_use]
-    pub fn batch_len(&self) -> usize {
-        self.batch
-    }
-
-    /// The terms of the step from t to t + 1, out of `terms` of them, into `batch`.
-    pub fn draw(&self, t: usize, terms: usize, batch: &mut [usize]) {
-        // Seeds and steps far apart in the stream's state, whose own output mixes them.
-        let mut stream = Stream::new(self.seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(t as u64));
-        let mut stream = Stream::new(stream.bits());
-        let below = |bits: u64| ((u128::from(bits) * terms as u128) >> 64) as usize;
-        batch.fill_with(|| below(stream.bits()));
+    pub fn draws(&self) -> Draws {
+        self.draws
     }
 }
 
@@ -160,7 +148,7 @@ impl<P: FiniteSum + ?Sized> Solver<P> for Sgd {
         problem.grad_z(initial, x, &mut gradient, &mut [], ctx);
         let mean = if self.averaged { initial.to_vec() } else { Vec::new() };
         let mean_square = norm(&gradient).powi(2);
-        let batch = vec![0; self.batch];
+        let batch = vec![0; self.draws.batch_len()];
         Ok(SgdState { iterate: initial.to_vec(), mean, steps: 0, batch, gradient, mean_square })
     }
 
@@ -170,13 +158,13 @@ impl<P: FiniteSum + ?Sized> Solver<P> for Sgd {
             // What is left is the same in every batch, and has no noise.
             problem.grad_z(&state.iterate, x, &mut state.gradient, &mut [], ctx);
         } else {
-            self.draw(state.steps, terms, &mut state.batch);
+            self.draws.of_step(state.steps, terms, &mut state.batch);
             let batch = Batch { terms: &state.batch, at: Point::new(&state.iterate, x) };
             problem.batch_grad_z(batch, &mut state.gradient, ctx);
         }
         axpy(-self.steps.at(state.steps), &state.gradient, &mut state.iterate);
         state.steps += 1;
-        let share = (self.batch as f64 / terms.max(1) as f64).min(1.0);
+        let share = (self.draws.batch_len() as f64 / terms.max(1) as f64).min(1.0);
         state.mean_square += share * (norm(&state.gradient).powi(2) - state.mean_square);
         for (mean, z) in state.mean.iter_mut().zip(&state.iterate) {
             *mean += (z - *mean) / state.steps as f64;
@@ -193,28 +181,6 @@ mod tests {
     use crate::problem::loss::{Logistic, Squared};
     use crate::solve::{Solve, Status, Stop};
     use crate::testing::random;
-
-    #[test]
-    fn terms_are_drawn_evenly_and_again() {
-        let solver = Sgd::new(Decay::constant(0.1)).batch(3).seed(7);
-        let (mut batch, mut counts) = ([0; 3], [0; 5]);
-        for t in 0..20_000 {
-            solver.draw(t, 5, &mut batch);
-            batch.iter().for_each(|i| counts[*i] += 1);
-        }
-        // 12,000 each, with a deviation of 98: five of them.
-        assert!(counts.iter().all(|count| (count - 12_000_i32).abs() < 500), "{counts:?}");
-        let mut again = [0; 3];
-        solver.draw(19_999, 5, &mut again);
-        assert_eq!(again, batch);
-        solver.seed(8).draw(19_999, 5, &mut again);
-        let differ = (0..50).any(|t| {
-            solver.draw(t, 5, &mut batch);
-            solver.seed(8).draw(t, 5, &mut again);
-            again != batch
-        });
-        assert!(differ);
-    }
 
     #[test]
     fn steps_that_decrease_go_to_the_minimum_and_means_faster() {
