@@ -10,11 +10,11 @@
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
 use danskin::vector::{distance, norm};
-use danskin_bench::Line;
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
 
 use crate::experiment::Failure;
+use crate::fit::{FLOOR, later_slope};
 use crate::instance::Instance;
 use crate::random::Random;
 use crate::repeat::{median, quantile, repeat};
@@ -25,8 +25,6 @@ use crate::table::Table;
 pub(crate) const ROWS: usize = 50;
 /// m, the length of z.
 const LATENT: usize = 100;
-/// Errors below this share of ‖g*‖ are taken for rounding, and stay out of fits.
-const FLOOR: f64 = 1e-12;
 
 /// One trajectory.
 #[derive(Clone, Debug)]
@@ -112,12 +110,10 @@ impl Trajectories {
     fn slope(&self, k: usize, across: impl Fn(&Run, f64, &[f64; 3]) -> f64, over_t: bool) -> f64 {
         let of = |run: &Run| {
             let points = self.steps.iter().zip(&run.errors).skip(1);
-            let seen: Vec<_> = points.filter(|(_, errors)| errors[k] > FLOOR * run.scale).collect();
-            let later = seen[seen.len() / 2..].iter().map(|(t, errors)| {
-                let t = **t as f64;
+            later_slope(points.filter(|(_, errors)| errors[k] > FLOOR * run.scale).map(|(t, errors)| {
+                let t = *t as f64;
                 (across(run, t, errors), (errors[k] / if over_t { t } else { 1.0 }).ln())
-            });
-            Line::fit(&later.collect::<Vec<_>>()).map_or(f64::NAN, |line| line.slope)
+            }))
         };
         median(self.runs.iter().map(of))
     }

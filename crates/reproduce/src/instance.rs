@@ -29,7 +29,16 @@ impl<L: Loss + Copy> Instance<L> {
     pub(crate) fn new(loss: L, design: Design, x: Vec<f64>, lambda: f64, ctx: &mut Ctx) -> Result<Self, Failure> {
         let (n, share) = (x.len(), 1.0 / x.len() as f64);
         let problem = Glm::new(design, loss, lambda).and_then(|problem| problem.weighted(vec![share; n]));
-        let problem = problem.expect("weights and penalty are above 0");
+        Self::at(problem.expect("weights and penalty are above 0"), loss, x, ctx)
+    }
+
+    /// That of `problem`, of weights 1/n and this loss, at x.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where there is no minimum.
+    pub(crate) fn at(problem: Glm<L>, loss: L, x: Vec<f64>, ctx: &mut Ctx) -> Result<Self, Failure> {
+        let (n, share) = (x.len(), 1.0 / x.len() as f64);
         let newton = Newton::new(DenseCholesky::default());
         let solution = Solve::new(&problem, &newton, &x).stop(Stop::tolerance(1e-15).within(100)).run_in(ctx)?;
         let exact = solution.gradient_in(&Envelope, &Implicit::new(DenseCholesky::default()), ctx)?.value;

@@ -6,12 +6,16 @@
 //!
 //! Source: Ablin, Peyré, Moreau, Super-efficiency of automatic differentiation for functions defined as a minimum, ICML 2020.
 
+mod alternate;
 mod burn_in;
 mod decay;
 mod experiment;
+mod fit;
 mod instance;
 mod jacobian;
 mod logistic;
+mod min_min;
+mod outer;
 mod pnorm;
 mod random;
 mod repeat;
@@ -39,4 +43,6 @@ pub const ALL: &[&dyn Reproduction] = &[
     &burn_in::BurnIn,
     &sgd::StochasticDescent,
     &sinkhorn::Transported,
+    &outer::Descended,
+    &alternate::ByTurns,
 ];

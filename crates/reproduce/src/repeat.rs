@@ -40,6 +40,12 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     quantile(values, 0.5)
 }
 
+/// The largest; NaN of none, and where there is one.
+pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    let larger = |a: f64, b: f64| if a > b || a.is_nan() { a } else { b };
+    values.into_iter().reduce(larger).unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +63,9 @@ mod tests {
         let values = [4.0, 1.0, 3.0, 2.0, 5.0];
         assert_eq!((quantile(values, 0.0), median(values), quantile(values, 1.0)), (1.0, 3.0, 5.0));
         assert!(median([]).is_nan());
+        assert_eq!(largest(values), 5.0);
+        assert!(
+            [&[][..], &[1.0, f64::NAN], &[f64::NAN, 1.0]].iter().all(|with| largest(with.iter().copied()).is_nan())
+        );
     }
 }

@@ -7,11 +7,11 @@
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
 use danskin::vector::{distance, norm};
-use danskin_bench::Line;
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
 
 use crate::experiment::{Experiment, Failure, Outcome, Size};
+use crate::fit::{FLOOR, later_slope};
 use crate::spectrum;
 use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
@@ -23,8 +23,6 @@ const SMALL_EPS: f64 = 1e-3;
 /// Sweeps of the reference, and at the small eps.
 const CONVERGED: usize = 3000;
 const AT_SMALL_EPS: usize = 20_000;
-/// Errors below this share of ‖g*‖ are taken for rounding.
-const FLOOR: f64 = 1e-12;
 
 /// The experiment.
 pub(crate) struct Transported;
@@ -102,23 +100,20 @@ where
 }
 
 impl Errors {
-    /// Places in the later half of those at which error `k` is above rounding.
-    fn later(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
-        let seen = (1..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR).count();
-        seen.div_ceil(2)..=seen
+    /// Places at which error `k` is above rounding.
+    fn seen(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
+        (1..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR)
     }
 
     /// The rate of g1 over ln kappa.
     fn rate(&self, kappa: f64) -> f64 {
-        let points = self.later(0).map(|place| (self.steps[place] as f64 * kappa.ln(), self.errors[place][0].ln()));
-        Line::fit(&points.collect::<Vec<_>>()).map_or(f64::NAN, |line| line.slope)
+        later_slope(self.seen(0).map(|place| (self.steps[place] as f64 * kappa.ln(), self.errors[place][0].ln())))
     }
 
     /// The power of the error of g1 that the error of `k` is, over t where `over_t`.
     fn power(&self, k: usize, over_t: bool) -> f64 {
         let of = |place: usize| self.errors[place][k] / if over_t { self.steps[place] as f64 } else { 1.0 };
-        let points = self.later(k).map(|place| (self.errors[place][0].ln(), of(place).ln()));
-        Line::fit(&points.collect::<Vec<_>>()).map_or(f64::NAN, |line| line.slope)
+        later_slope(self.seen(k).map(|place| (self.errors[place][0].ln(), of(place).ln())))
     }
 
     fn table(&self, name: &'static str) -> Table {

@@ -49,3 +49,41 @@ pub(crate) fn slowest(design: &Design, curvature: &[f64]) -> (f64, Vec<f64>) {
     v.iter_mut().for_each(|v| *v /= length);
     (eigen.S()[0], v)
 }
+
+/// K = diag(c)^1/2 D D^T diag(c)^1/2 by its eigenvalues and eigenvectors.
+#[derive(Clone, Debug)]
+pub(crate) struct Gram {
+    /// In increasing order; n of them.
+    pub(crate) eigenvalues: Vec<f64>,
+    vectors: Mat<f64>,
+}
+
+impl Gram {
+    /// # Panics
+    ///
+    /// If an entry is not finite.
+    pub(crate) fn new(design: &Design, curvature: &[f64]) -> Self {
+        let (_, gram) = scaled_gram(design, curvature);
+        let eigen = gram.self_adjoint_eigen(Side::Lower).expect("the entries are finite");
+        let eigenvalues = (0..gram.nrows()).map(|k| eigen.S()[k]).collect();
+        Self { eigenvalues, vectors: eigen.U().to_owned() }
+    }
+
+    /// f(K), n x n.
+    pub(crate) fn function(&self, f: impl Fn(f64) -> f64) -> Mat<f64> {
+        let scaled = Mat::from_fn(self.vectors.nrows(), self.vectors.ncols(), |i, k| {
+            self.vectors[(i, k)] * f(self.eigenvalues[k])
+        });
+        scaled * self.vectors.transpose()
+    }
+}
+
+/// The largest modulus of an eigenvalue of a square matrix.
+///
+/// # Panics
+///
+/// If an entry is not finite.
+pub(crate) fn radius(matrix: &Mat<f64>) -> f64 {
+    let eigenvalues = matrix.eigenvalues().expect("the entries are finite");
+    eigenvalues.iter().map(|value| value.re.hypot(value.im)).fold(0.0, f64::max)
+}
