@@ -160,13 +160,13 @@ def count(text: str) -> int:
     return int(text)
 
 
-def seconds(text: str) -> float:
+def positive(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 
@@ -196,7 +196,7 @@ def parser() -> Parser:
     cores = len(os.sched_getaffinity(0))
     number("--threads", "N", count, "threads of every side [all cores]", default=cores)
     longest = "the longest that a process may run, loading and compiling included [300]"
-    number("--limit", "SECONDS", seconds, longest, default=300.0)
+    number("--limit", "SECONDS", positive, longest, default=300.0)
     number("--output", "DIR", Path, "folder for what was measured [target/peers/results]", default=WORK / "results")
     every = "measure every variant of each peer, those known to be slow too, not the fastest alone"
     parser.add_argument("--variants", action="store_true", help=every)

@@ -15,11 +15,20 @@ WORK = REPOSITORY / "target" / "peers"
 
 def build(say: Callable[[str], None]) -> Path:
     """The program `danskin`."""
+    return built(["--package", "danskin-cli"], say)
+
+
+def example(name: str, say: Callable[[str], None]) -> Path:
+    """The program of an example of the library."""
+    return built(["--package", "danskin", "--example", name], say)
+
+
+def built(what: Command, say: Callable[[str], None]) -> Path:
     if shutil.which("cargo") is None:
         raise Refused("cargo is not there to build danskin: install Rust")
     say("cargo build --release")
     manifest = REPOSITORY / "Cargo.toml"
-    command = ["cargo", "build", "--release", "--locked", "--package", "danskin-cli", "--message-format", "json"]
+    command = ["cargo", "build", "--release", "--locked", *what, "--message-format", "json"]
     messages = attempt([*command, "--manifest-path", manifest], "danskin does not build")
     programs = [json.loads(line).get("executable") for line in messages.splitlines() if line.startswith("{")]
     return Path(next(program for program in reversed(programs) if program))

@@ -1,7 +1,7 @@
 //! Dense vector arithmetic with a fixed order of operations, so that results have the same bits everywhere.
 
 /// Lanes summed apart: enough to fill the vector units, and part of the definition of the result.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// `sum_i a_i b_i`.
 ///

@@ -111,6 +111,55 @@ fn dual_and_semi_dual_have_one_gradient() {
     }
 }
 
+/// Sums by a kernel, and by costs where potentials move far from it, are the same steps; a thousandth of eps 1 takes potentials by thousands of eps.
+#[test]
+fn steps_are_those_of_the_log_domain() {
+    for eps in [1.0, 0.1, 1e-2, 1e-3, 1e-4] {
+        let (problem, x) = instance(9, 7, eps, 5);
+        let mut ctx = Ctx::new();
+        let (mut u, mut v) = (vec![0.0; 9], vec![0.0; 7]);
+        let solve = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(0)).record(Tape::new());
+        let mut solution = solve.run_in(&mut ctx).unwrap();
+        for t in 1..=60 {
+            problem.soft_rows(&v, &mut u, &mut ctx);
+            u.iter_mut().zip(&x).for_each(|(u, x)| *u = eps * x.ln() - *u);
+            problem.soft_columns(&u, &mut v, &mut ctx);
+            v.iter_mut().zip(problem.second_marginal()).for_each(|(v, b)| *v = eps * b.ln() - *v);
+            solution.resume(Stop::steps(t), &mut ctx).unwrap();
+            let z = [&u[..], &v].concat();
+            // Each step rounds costs and potentials, of size 1 and less, some n + k times.
+            assert!(distance(solution.z(), &z) <= t as f64 * 1e-15 * (1.0 + norm(&z)), "{eps:e}, step {t}");
+            let mut gradient = vec![0.0; z.len()];
+            problem.grad_z(solution.z(), &x, &mut gradient, &mut [], &mut ctx);
+            let residual = norm(&gradient);
+            assert!((solution.residual() - residual).abs() <= 1e-14 / eps, "{eps:e}, step {t}: {residual:e}");
+        }
+    }
+}
+
+#[test]
+fn a_step_is_a_pass_whichever_way_it_goes() {
+    let (problem, x) = instance(30, 20, 0.1, 5);
+    let run = |steps| {
+        let solve = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(steps)).record(Tape::new());
+        let solution = solve.run().unwrap();
+        let passes = solution.cost().passes;
+        (passes, solution.gradient(&Automatic).unwrap().cost.passes)
+    };
+    let ((forth, back), (forth_later, back_later)) = (run(50), run(150));
+    assert_eq!((forth_later - forth, back_later - back), (100, 100));
+}
+
+/// Where eps is small, the potentials of early steps are far from the last kernel, and rules go by the costs.
+#[test]
+fn rules_are_derivatives_far_from_the_kernel_too() {
+    for eps in [0.02, 2e-3] {
+        let (problem, x) = instance(5, 4, eps, 7);
+        check_rule(&problem, &Sinkhorn, &x, 12).unwrap();
+        check_replay(&problem, &Sinkhorn, &x, 12).unwrap();
+    }
+}
+
 #[test]
 fn what_has_no_optimum_is_said() {
     let (problem, mut x) = instance(4, 3, 0.2, 5);

@@ -110,6 +110,14 @@ impl Design {
         Matrix { design: self, values: Some(values) }
     }
 
+    /// The entries of a dense design, row by row; none of a sparse one.
+    pub(crate) fn dense_values(&self) -> &[f64] {
+        match &self.storage {
+            Storage::Dense { values, .. } => values,
+            Storage::Sparse(_) => &[],
+        }
+    }
+
     /// A copy of the stored values, by row and then by column, explicit zeros included; all entries of a dense design.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {

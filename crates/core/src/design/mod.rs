@@ -245,8 +245,8 @@ impl Design {
                 with_compressed!(compressed, rows => (plan::cut(&rows, compressed.columns), Order::of(&rows)))
             }
             Storage::Dense { rows, columns, values } => {
-                let rows = DenseRows { rows: *rows, columns: *columns, values };
-                (plan::cut(&rows, *columns), Order::of(&rows))
+                let order = Order::of_dense(*rows, *columns);
+                (plan::cut(&DenseRows { rows: *rows, columns: *columns, values }, *columns), order)
             }
         };
         let transpose = match &storage {

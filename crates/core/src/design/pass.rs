@@ -318,6 +318,7 @@ impl<R: Rows> Job<'_, R> {
         let rows = self.rows;
         match *self.inputs {
             [v] if self.width == 1 => match self.order.of_block(first, dots.len()) {
+                None if rows.dots_at_once(first, v, dots) => {}
                 None => {
                     for (k, dot) in dots.iter_mut().enumerate() {
                         rows.look_ahead(first + k);
@@ -359,7 +360,8 @@ impl<R: Rows> Job<'_, R> {
     #[inline]
     fn accumulate(&self, first: usize, weights: &[f64], out: &mut [f64]) {
         let (rows, is_first_visit) = (self.rows, self.inputs.is_empty());
-        if self.width == 1 {
+        if self.width == 1 && rows.axpys_at_once(first, weights, out) {
+        } else if self.width == 1 {
             for (k, &weight) in weights.iter().enumerate() {
                 if is_first_visit {
                     rows.look_ahead(first + k);
@@ -410,6 +412,31 @@ mod tests {
                 assert!(crate::vector::distance(&out_n, &dv) <= tolerance(per_row));
                 assert!(crate::vector::distance(&out_m, &dtw) <= 10.0 * f64::EPSILON * n as f64);
                 assert_eq!(ctx.passes(), 2);
+            }
+        }
+    }
+
+    /// Rows that are read together have the bits of those read one by one, whatever the lengths of block, row and rest.
+    #[test]
+    fn dense_rows_together_have_the_bits_of_each() {
+        for (n, m) in [(1, 1), (3, 7), (9, 64), (13, 77), (70, 203), (5, 9001)] {
+            let (values, v, w) = (random::vector(n * m, 1), random::vector(m, 2), random::vector(n, 3));
+            let design = Design::dense(n, m, values.clone()).unwrap();
+            let (mut dots, mut out) = (vec![0.0; n], vec![0.0; m]);
+            let link = |block: Block<'_>| {
+                block.row_output.copy_from_slice(block.dots[0]);
+                block.weights.copy_from_slice(&w[block.first..][..block.rows]);
+            };
+            let pass = Pass { inputs: &[&v], row_output: &mut dots, out: &mut out, ..Pass::default() };
+            design.matrix().pass(pass, &link, &mut Ctx::new());
+            let mut expected = vec![0.0; m];
+            // In one piece.
+            for (i, row) in values.chunks_exact(m).enumerate() {
+                assert_eq!(dots[i].to_bits(), crate::vector::dot(row, &v).to_bits(), "{n} x {m}, row {i}");
+                crate::vector::axpy(w[i], row, &mut expected);
+            }
+            if design.cuts.len() == 2 {
+                assert_eq!(out, expected, "{n} x {m}");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::kernel::{self, Index, Values};
 use super::plan::AHEAD;
 use crate::simd::{Loop, widest};
-use crate::vector;
+use crate::vector::{self, LANES};
 
 /// One storage of D. Everything else reads D through these. Vectors of width k hold k numbers a column, one after another.
 pub(super) trait Rows: Copy + Sync {
@@ -26,6 +26,16 @@ pub(super) trait Rows: Copy + Sync {
     fn look_ahead(&self, _row: usize) {}
     /// `out += a d_row`.
     fn axpy(&self, row: usize, a: f64, out: &mut [f64]);
+    /// The products of the rows from `first` on with v into `dots`, each with the bits of [`Rows::dot`]; or `false`, where rows are better read one by one.
+    #[inline]
+    fn dots_at_once(&self, _first: usize, _v: &[f64], _dots: &mut [f64]) -> bool {
+        false
+    }
+    /// [`Rows::axpy`] of the rows from `first` on, one after another; or `false`, where they are better read one by one.
+    #[inline]
+    fn axpys_at_once(&self, _first: usize, _weights: &[f64], _out: &mut [f64]) -> bool {
+        false
+    }
     /// Adds the lower triangle of `sum_row weights_row d_row d_row^T`, over `rows`, to those `columns` of an m x m matrix that
     /// `out` holds.
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]);
@@ -390,6 +400,74 @@ impl DenseRows<'_> {
     }
 }
 
+/// [`Rows::dots_at_once`] of dense rows.
+struct Dots<'a> {
+    design: DenseRows<'a>,
+    first: usize,
+    v: &'a [f64],
+    dots: &'a mut [f64],
+}
+
+/// Lanes of a row that are summed before those of the next: few enough that the sums of several rows, each waiting for its last addition, go on side by side.
+const LANES_AT_ONCE: usize = 8;
+
+impl Loop for Dots<'_> {
+    /// The operations of [`vector::dot`], of four rows by turns.
+    #[inline(always)]
+    fn run(self) {
+        let Self { design, first, v, dots } = self;
+        let (v_lanes, v_rest) = v.as_chunks::<LANES>();
+        for (block, dots) in dots.chunks_mut(4).enumerate() {
+            let mut sums = [[0.0; LANES]; 4];
+            for (part, v) in v_lanes.chunks(LANES_AT_ONCE).enumerate() {
+                for (k, sums) in sums[..dots.len()].iter_mut().enumerate() {
+                    let (row, _) = design.row(first + 4 * block + k).as_chunks::<LANES>();
+                    let mut lanes = *sums;
+                    for (d, v) in row[part * LANES_AT_ONCE..].iter().zip(v) {
+                        for k in 0..LANES {
+                            lanes[k] += d[k] * v[k];
+                        }
+                    }
+                    *sums = lanes;
+                }
+            }
+            for (k, (dot, lanes)) in dots.iter_mut().zip(&sums).enumerate() {
+                let (_, row_rest) = design.row(first + 4 * block + k).as_chunks::<LANES>();
+                let rest: f64 = row_rest.iter().zip(v_rest).map(|(d, v)| d * v).sum();
+                *dot = lanes.iter().sum::<f64>() + rest;
+            }
+        }
+    }
+}
+
+/// [`Rows::axpys_at_once`] of dense rows.
+struct Axpys<'a> {
+    design: DenseRows<'a>,
+    first: usize,
+    weights: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for Axpys<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { design, mut first, weights, out } = self;
+        let (fours, rest) = weights.as_chunks::<4>();
+        // Row after row for each number, which is read and written once for four.
+        for weights in fours {
+            let (a, b) = (design.row(first), design.row(first + 1));
+            let (c, d) = (design.row(first + 2), design.row(first + 3));
+            for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *out = (((*out + weights[0] * a) + weights[1] * b) + weights[2] * c) + weights[3] * d;
+            }
+            first += 4;
+        }
+        for (k, weight) in rest.iter().enumerate() {
+            out.iter_mut().zip(design.row(first + k)).for_each(|(out, d)| *out += weight * d);
+        }
+    }
+}
+
 /// [`Rows::add_gram`] of dense rows.
 struct AddGram<'a> {
     design: DenseRows<'a>,
@@ -451,6 +529,18 @@ impl Rows for DenseRows<'_> {
     #[inline]
     fn axpy(&self, row: usize, a: f64, out: &mut [f64]) {
         vector::axpy(a, self.row(row), out);
+    }
+
+    #[inline]
+    fn dots_at_once(&self, first: usize, v: &[f64], dots: &mut [f64]) -> bool {
+        widest(Dots { design: *self, first, v, dots });
+        true
+    }
+
+    #[inline]
+    fn axpys_at_once(&self, first: usize, weights: &[f64], out: &mut [f64]) -> bool {
+        widest(Axpys { design: *self, first, weights, out });
+        true
     }
 
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], columns: Range<usize>, out: &mut [f64]) {

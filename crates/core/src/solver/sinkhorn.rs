@@ -5,8 +5,9 @@
 //! v_j <- eps log b_j - eps logsumexp_i((u_i - C_ij) / eps)
 //! ```
 //!
-//! No number is scaled by an exponential that could overflow, so that eps may be as small as one likes; the number of steps grows as it shrinks. Two reads of
-//! the costs a step: what the next u needs tells the residual at this one.
+//! Potentials are what is kept, and no exponential of one overflows, so that eps may be as small as one likes; the number of steps grows as it shrinks. Sums are products
+//! with a [`Kernel`] near the potentials, one pass over it a step: what the next u needs tells the residual at this one, and what the next v needs is added up row by row
+//! as soon as u is known there. A step that the kernel is too far from is taken in the log domain, and the kernel moves to where it ends.
 //!
 //! Source: R. Sinkhorn, A relationship between arbitrary positive matrices and doubly stochastic matrices, Annals of Mathematical Statistics 35, 1964; in the log
 //! domain, Peyré and Cuturi 2019, section 4.4.
@@ -14,39 +15,92 @@
 use super::{SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::Objective;
-use crate::problem::transport::Transport;
-use crate::vector::norm;
+use crate::problem::transport::{Kernel, Transport, are_scalings, are_sums};
+use crate::vector::{axpy, norm};
 
 /// Sinkhorn's algorithm, for [`Transport`]. It needs no step size, and starts at v alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sinkhorn;
 
-/// Where Sinkhorn's algorithm stands.
+/// Where Sinkhorn's algorithm stands. It holds a kernel, n k numbers.
 #[derive(Clone, Debug)]
 pub struct SinkhornState {
     z: Vec<f64>,
     grad_z: Vec<f64>,
-    /// eps logsumexp_j((v_j - C_ij) / eps), of length n.
-    soft: Vec<f64>,
+    kernel: Kernel,
+    /// b, length k: the scalings of the columns of the kernel at v.
+    scaling: Vec<f64>,
+    /// K b, length n.
+    of_rows: Vec<f64>,
+    /// K^T a, length k, with a the scalings of its rows at the next u.
+    of_columns: Vec<f64>,
     residual: f64,
 }
 
 impl SinkhornState {
-    /// Stands at (u, v) = `z` as after a step there.
-    pub fn restore(&mut self, problem: &Transport, x: &[f64], z: &[f64], ctx: &mut Ctx) {
-        self.z.copy_from_slice(z);
-        problem.soft_rows(&z[problem.rows()..], &mut self.soft, ctx);
-        self.settle(problem, x);
+    /// The kernel.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
     }
 
-    /// The gradient at z, where that in v is 0.
-    fn settle(&mut self, problem: &Transport, x: &[f64]) {
-        let (of_rows, of_columns) = self.grad_z.split_at_mut(problem.rows());
-        for (((out, u), soft), x) in of_rows.iter_mut().zip(&self.z).zip(&self.soft).zip(x) {
-            *out = ((u + soft) / problem.eps()).exp() - x;
+    /// Stands at (u, v) = `z` as after a step there, the kernel at `reference`.
+    pub fn restore(&mut self, problem: &Transport, x: &[f64], (z, reference): (&[f64], &[f64]), ctx: &mut Ctx) {
+        self.z.copy_from_slice(z);
+        self.kernel.move_to(problem, reference, ctx);
+        self.settle(problem, x, ctx);
+    }
+
+    /// The gradient at z, of which nothing is known; the kernel stands at its v.
+    fn start(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
+        let Self { z, grad_z, kernel, scaling, .. } = self;
+        let mut rows = ctx.take(problem.rows());
+        if kernel.scale_rows(problem, &z[..problem.rows()], &mut rows) {
+            let (of_u, of_v) = grad_z.split_at_mut(problem.rows());
+            scaling.fill(1.0);
+            let weight = |i: usize, sum: f64, row: &mut f64| {
+                *row = rows[i] * sum - x[i];
+                rows[i]
+            };
+            kernel.pass(problem, scaling, of_u, of_v, weight, ctx);
+            axpy(-1.0, problem.second_marginal(), of_v);
+        } else {
+            problem.grad_z(z, x, grad_z, &mut [], ctx);
         }
-        of_columns.fill(0.0);
+        ctx.give(rows);
         self.residual = norm(&self.grad_z);
+    }
+
+    /// The sums that the next step needs.
+    fn sum(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
+        let Self { z, kernel, scaling, of_rows, of_columns, .. } = self;
+        if !kernel.scale_columns(problem, &z[problem.rows()..], scaling) {
+            kernel.move_to(problem, z, ctx);
+            scaling.fill(1.0);
+        }
+        let next = |i: usize, sum: f64, row: &mut f64| {
+            *row = sum;
+            x[i] / sum
+        };
+        kernel.pass(problem, scaling, of_rows, of_columns, next, ctx);
+    }
+
+    /// These, and the gradient at z, where that in v is 0.
+    fn settle(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
+        self.sum(problem, x, ctx);
+        let (of_u, of_v) = self.grad_z.split_at_mut(problem.rows());
+        let moved = self.z.iter().zip(self.kernel.reference()).map(|(u, reference)| (u - reference) / problem.eps());
+        for (((out, moved), sum), x) in of_u.iter_mut().zip(moved).zip(&self.of_rows).zip(x) {
+            *out = moved.exp() * sum - x;
+        }
+        of_v.fill(0.0);
+        self.residual = norm(&self.grad_z);
+    }
+
+    /// Whether the sums are what they would be of the plan.
+    fn is_near(&self, x: &[f64]) -> bool {
+        let scalings = x.iter().zip(&self.of_rows).map(|(x, sum)| x / sum);
+        are_sums(&self.of_rows) && are_sums(&self.of_columns) && are_scalings(scalings)
     }
 }
 
@@ -64,6 +118,27 @@ impl State for SinkhornState {
     }
 }
 
+/// u at which the rows of the plan have the sums x, in the log domain.
+fn best_u(problem: &Transport, x: &[f64], z: &mut [f64], ctx: &mut Ctx) {
+    let (u, v) = z.split_at_mut(problem.rows());
+    problem.soft_rows(v, u, ctx);
+    u.iter_mut().zip(x).for_each(|(u, x)| *u = problem.eps() * x.ln() - *u);
+}
+
+/// v at which its columns have the sums b, in the log domain.
+fn best_v(problem: &Transport, z: &mut [f64], ctx: &mut Ctx) {
+    let (u, v) = z.split_at_mut(problem.rows());
+    problem.soft_columns(u, v, ctx);
+    v.iter_mut().zip(problem.second_marginal()).for_each(|(v, b)| *v = problem.eps() * b.ln() - *v);
+}
+
+/// The potentials that make up for `sums` = K b or K^T a: reference + eps (log marginal - log sum).
+fn balance(marginal: &[f64], (sums, reference): (&[f64], &[f64]), eps: f64, out: &mut [f64]) {
+    for (((out, mass), sum), reference) in out.iter_mut().zip(marginal).zip(sums).zip(reference) {
+        *out = reference + eps * (mass.ln() - sum.ln());
+    }
+}
+
 impl Solver<Transport> for Sinkhorn {
     type State = SinkhornState;
 
@@ -77,11 +152,17 @@ impl Solver<Transport> for Sinkhorn {
         if let Some(position) = x.iter().position(|mass| *mass <= 0.0) {
             return Err(SolveError::NotPositive { what: "x", position, value: x[position] });
         }
-        let (mut grad_z, mut soft) = (vec![0.0; problem.latent_len()], vec![0.0; problem.rows()]);
-        problem.grad_z(initial, x, &mut grad_z, &mut [], ctx);
-        problem.soft_rows(&initial[problem.rows()..], &mut soft, ctx);
-        let residual = norm(&grad_z);
-        Ok(SinkhornState { z: initial.to_vec(), grad_z, soft, residual })
+        let (rows, columns) = (problem.rows(), problem.second_marginal().len());
+        let [of_rows, of_columns, scaling] = [rows, columns, columns].map(|len| vec![0.0; len]);
+        // The kernel stands at the u of the first step, near which all others will be.
+        let mut reference = initial.to_vec();
+        best_u(problem, x, &mut reference, ctx);
+        let kernel = Kernel::new(problem, reference, ctx);
+        let (z, grad_z) = (initial.to_vec(), vec![0.0; problem.latent_len()]);
+        let mut state = SinkhornState { z, grad_z, kernel, scaling, of_rows, of_columns, residual: 0.0 };
+        state.start(problem, x, ctx);
+        state.sum(problem, x, ctx);
+        Ok(state)
     }
 
     fn step(
@@ -91,17 +172,18 @@ impl Solver<Transport> for Sinkhorn {
         state: &mut SinkhornState,
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        let eps = problem.eps();
-        let (u, v) = state.z.split_at_mut(problem.rows());
-        for ((u, soft), x) in u.iter_mut().zip(&state.soft).zip(x) {
-            *u = eps * x.ln() - soft;
+        let rows = problem.rows();
+        if state.is_near(x) {
+            let (of_u, of_v) = state.kernel.reference().split_at(rows);
+            let (u, v) = state.z.split_at_mut(rows);
+            balance(x, (&state.of_rows, of_u), problem.eps(), u);
+            balance(problem.second_marginal(), (&state.of_columns, of_v), problem.eps(), v);
+        } else {
+            best_u(problem, x, &mut state.z, ctx);
+            best_v(problem, &mut state.z, ctx);
+            state.kernel.move_to(problem, &state.z, ctx);
         }
-        problem.soft_columns(u, v, ctx);
-        for (v, b) in v.iter_mut().zip(problem.second_marginal()) {
-            *v = eps * b.ln() - *v;
-        }
-        problem.soft_rows(v, &mut state.soft, ctx);
-        state.settle(problem, x);
+        state.settle(problem, x, ctx);
         Ok(Step::Advanced)
     }
 }

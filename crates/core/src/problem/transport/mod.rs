@@ -23,16 +23,24 @@
 //! Source: M. Cuturi, Sinkhorn distances: lightspeed computation of optimal transport, NeurIPS 2013; G. Peyré and M. Cuturi, Computational optimal transport,
 //! Foundations and Trends in Machine Learning 11, 2019, sections 4.4 and 5.4.
 
+mod kernel;
+
 use std::sync::Arc;
 
+pub use kernel::{Kernel, are_scalings, are_sums};
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{AssembleHessian, Objective, Point, Problem, Work};
 use crate::ctx::Ctx;
+use crate::design::{Design, DesignError};
 use crate::vector::{axpy, dot};
 
+/// Rows whose exponentials one thread computes at a time.
+const ROWS_AT_A_TIME: usize = 16;
+
 /// Numbers that do not make a transport problem.
-#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum TransportError {
     /// There is not one cost for each pair.
@@ -45,16 +53,9 @@ pub enum TransportError {
         /// What was given.
         found: usize,
     },
-    /// A cost is infinite or NaN.
-    #[error("cost ({row}, {column}) (from 0) is {cost}, expected a finite number")]
-    Cost {
-        /// i.
-        row: usize,
-        /// j.
-        column: usize,
-        /// What was given.
-        cost: f64,
-    },
+    /// The costs are no matrix of finite numbers.
+    #[error("costs: {0}")]
+    Matrix(#[from] DesignError),
     /// An entry of b is not a positive finite number.
     #[error("entry {position} (from 0) of b is {mass}, expected a finite number above 0")]
     Mass {
@@ -74,8 +75,8 @@ pub enum TransportError {
 /// C, b and eps.
 #[derive(Clone, Debug, PartialEq)]
 struct Instance {
-    /// Row by row.
-    cost: Vec<f64>,
+    /// Dense; K is read in its shape.
+    cost: Design,
     b: Vec<f64>,
     eps: f64,
     rows: usize,
@@ -104,15 +105,13 @@ impl Transport {
         if rows.checked_mul(columns) != Some(cost.len()) {
             return Err(TransportError::Costs { rows, columns, found: cost.len() });
         }
-        if let Some(place) = cost.iter().position(|cost| !cost.is_finite()) {
-            return Err(TransportError::Cost { row: place / columns, column: place % columns, cost: cost[place] });
-        }
         if let Some(position) = b.iter().position(|mass| !(*mass > 0.0 && mass.is_finite())) {
             return Err(TransportError::Mass { position, mass: b[position] });
         }
         if !(eps > 0.0 && eps.is_finite()) {
             return Err(TransportError::Regularisation { eps });
         }
+        let cost = Design::dense(rows, columns, cost)?;
         Ok(Self { instance: Arc::new(Instance { cost, b, eps, rows }) })
     }
 
@@ -173,19 +172,23 @@ impl Instance {
         self.b.len()
     }
 
+    fn entries(&self) -> usize {
+        self.cost.entries()
+    }
+
     fn row(&self, i: usize) -> &[f64] {
-        &self.cost[i * self.columns()..][..self.columns()]
+        &self.cost.dense_values()[i * self.columns()..][..self.columns()]
     }
 
     fn soft_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         assert_eq!((v.len(), out.len()), (self.columns(), self.rows), "one number for each point");
         ctx.count_pass();
-        for (i, out) in out.iter_mut().enumerate() {
+        out.par_iter_mut().enumerate().with_min_len(ROWS_AT_A_TIME).for_each(|(i, out)| {
             let terms = || v.iter().zip(self.row(i)).map(|(v, cost)| v - cost);
             let largest = terms().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = terms().map(|term| ((term - largest) / self.eps).exp()).sum();
             *out = largest + self.eps * sum.ln();
-        }
+        });
     }
 
     fn soft_columns(&self, u: &[f64], out: &mut [f64], ctx: &mut Ctx) {
@@ -252,7 +255,7 @@ impl Objective for Transport {
 
     /// P.
     fn memo_len(&self) -> usize {
-        self.instance.cost.len()
+        self.instance.entries()
     }
 
     fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
@@ -336,7 +339,7 @@ impl AssembleHessian for Transport {
     }
 
     fn work(&self) -> Work {
-        let product = 2.0 * self.instance.cost.len() as f64;
+        let product = 2.0 * self.instance.entries() as f64;
         Work { product, assembly: product * self.latent_len() as f64 }
     }
 }
@@ -363,7 +366,7 @@ impl Objective for SemiDual {
 
     /// S.
     fn memo_len(&self) -> usize {
-        self.instance.cost.len()
+        self.instance.entries()
     }
 
     fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
@@ -442,7 +445,7 @@ impl AssembleHessian for SemiDual {
     }
 
     fn work(&self) -> Work {
-        let product = 4.0 * self.instance.cost.len() as f64;
+        let product = 4.0 * self.instance.entries() as f64;
         Work { product, assembly: product * self.latent_len() as f64 }
     }
 }
@@ -457,7 +460,8 @@ mod tests {
             |rows, cost: &[f64], b: &[f64], eps| Transport::new(rows, cost.to_vec(), b.to_vec(), eps).unwrap_err();
         assert_eq!(new(2, &[1.0; 3], &[0.5; 2], 0.1), TransportError::Costs { rows: 2, columns: 2, found: 3 });
         let found = new(2, &[1.0, 1.0, f64::INFINITY, 1.0], &[0.5; 2], 0.1);
-        assert_eq!(found, TransportError::Cost { row: 1, column: 0, cost: f64::INFINITY });
+        let infinite = DesignError::NotFinite { row: 1, column: 0, value: f64::INFINITY };
+        assert_eq!(found, TransportError::Matrix(infinite));
         assert_eq!(new(1, &[1.0; 2], &[0.5, 0.0], 0.1), TransportError::Mass { position: 1, mass: 0.0 });
         for eps in [0.0, -1.0, f64::INFINITY] {
             assert_eq!(new(1, &[1.0], &[1.0], eps), TransportError::Regularisation { eps });
