@@ -2,7 +2,8 @@
 
 `make` writes `costs.npy` (n, k), `from.npy` (n) and `to.npy` (k): squared distances of normal points in the plane, divided by the
 largest, and masses between 0.5 and 1.5 before they are divided by their sum. `solve` takes T sweeps and no fewer (`stopThr=0`); its
-seconds are those of `ot.sinkhorn`. The cost is <P, C>, the potential eps log of the scaling of the rows.
+seconds are those of `ot.sinkhorn`. A sweep of POT's ends with the scaling that danskin's begins with: it is given the transposed problem.
+The cost is <P, C>, the potential eps log of the scaling of the first measure.
 """
 
 import argparse
@@ -26,20 +27,21 @@ def make(args: argparse.Namespace) -> None:
 
 def solve(args: argparse.Namespace) -> None:
     costs, x, b = (np.load(args.folder / f"{name}.npy") for name in ("costs", "from", "to"))
+    across = np.ascontiguousarray(costs.T)
     start = time.perf_counter()
     with np.errstate(all="ignore"):
         settings = {"method": args.method, "numItermax": args.sweeps, "stopThr": 0.0, "log": True, "warn": False}
-        plan, log = ot.sinkhorn(x, b, costs, args.eps, **settings)
+        plan, log = ot.sinkhorn(b, x, across, args.eps, **settings)
     seconds = time.perf_counter() - start
     with np.errstate(all="ignore"):
         if args.method == "sinkhorn_stabilized":
-            # Where 0.9.7 absorbs at the last sweep, the plan that it returns is divided by n k; its mass is that of b, 1.
+            # Where 0.9.7 absorbs at the last sweep, the plan that it returns is divided by n k; its mass is 1.
             plan /= plan.sum()
-            potential = log["alpha"]
+            potential = log["beta"]
         else:
-            potential = args.eps * (log["log_u"] if "log_u" in log else np.log(log["u"]))
+            potential = args.eps * (log["log_v"] if "log_v" in log else np.log(log["v"]))
     np.save(args.output / "potential.npy", potential)
-    print(json.dumps({"seconds": seconds, "cost": float((plan * costs).sum())}))
+    print(json.dumps({"seconds": seconds, "cost": float((plan * across).sum())}))
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ fn what_is_not_there_is_refused() {
         ("reproduce", "no experiment named: give a name or `all`"),
         (
             "reproduce pnorm nothing",
-            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate",
+            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate, game",
         ),
     ] {
         let ran = work.run(arguments);

@@ -46,6 +46,7 @@ pub mod prelude {
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::quadratic::Quadratic;
+    pub use danskin_core::problem::robust::Robust;
     pub use danskin_core::problem::transport::{SemiDual, Transport};
     pub use danskin_core::problem::{
         AssembleHessian, Batch, FiniteSum, GramHessian, Objective, Point, Problem, SparseHessian, Work,

@@ -9,8 +9,10 @@
 mod alternate;
 mod burn_in;
 mod decay;
+mod estimate;
 mod experiment;
 mod fit;
+mod game;
 mod instance;
 mod jacobian;
 mod logistic;
@@ -45,4 +47,5 @@ pub const ALL: &[&dyn Reproduction] = &[
     &sinkhorn::Transported,
     &outer::Descended,
     &alternate::ByTurns,
+    &game::Games,
 ];

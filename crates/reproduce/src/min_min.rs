@@ -29,6 +29,7 @@ use danskin::vector::{distance, dot, norm};
 use danskin_bench::choice::EstimatorKind;
 use faer::{Mat, Side};
 
+use crate::estimate::estimate;
 use crate::experiment::Failure;
 use crate::instance::Instance;
 use crate::random::Random;
@@ -109,24 +110,17 @@ impl<L: Loss + Copy> MinMin<L> {
         Ok(sum)
     }
 
-    /// z after `t` steps from `start`, and the gradient of l that `kind` gives there.
+    /// The gradient of l that `kind` gives after `t` steps on z, from a start and x, and z_t.
     fn estimate(
         &self,
         kind: EstimatorKind,
         t: usize,
-        (start, x): (&[f64], &[f64]),
+        at: (&[f64], &[f64]),
         ctx: &mut Ctx,
     ) -> Result<(Vec<f64>, Vec<f64>), Failure> {
         let solver = GradientDescent::new(StepSize::Fixed(1.0 / self.smoothness));
-        let solve = Solve::new(&self.instance.problem, &solver, x).from(start).stop(Stop::steps(t));
-        let solution = solve.record(Tape::new()).run_in(ctx)?;
-        let gradient = match kind {
-            EstimatorKind::Analytic => solution.gradient_in(&Envelope, &Analytic, ctx),
-            EstimatorKind::Automatic => solution.gradient_in(&Envelope, &Automatic, ctx),
-            EstimatorKind::Implicit => solution.gradient_in(&Envelope, &Implicit::new(DenseCholesky::default()), ctx),
-        };
-        let gradient = gradient?.value;
-        Ok((solution.into_z(), gradient))
+        let by = (&self.instance.problem, &solver, &Implicit::new(DenseCholesky::default()));
+        estimate(by, kind, t, at, ctx)
     }
 
     /// `steps` times `next`, from x_0 = a.
@@ -150,7 +144,7 @@ impl<L: Loss + Copy> MinMin<L> {
     ) -> Result<Path, Failure> {
         let mut z = vec![0.0; LATENT];
         self.path(steps, |x| {
-            let (reached, gradient) = self.estimate(kind, t, (&z, x), ctx)?;
+            let (gradient, reached) = self.estimate(kind, t, (&z, x), ctx)?;
             if start == Start::Warm {
                 z = reached;
             }
@@ -163,7 +157,7 @@ impl<L: Loss + Copy> MinMin<L> {
     pub(crate) fn exact_descent(&self, steps: usize, ctx: &mut Ctx) -> Result<Path, Failure> {
         self.path(steps, |x| {
             let minimum = self.at(x, ctx)?.minimum;
-            let (_, gradient) = self.estimate(EstimatorKind::Analytic, 0, (&minimum, x), ctx)?;
+            let (gradient, _) = self.estimate(EstimatorKind::Analytic, 0, (&minimum, x), ctx)?;
             descend(x, &gradient, &self.a);
             Ok(())
         })

@@ -51,6 +51,8 @@ pub const MORE_COLOURS: [RGBColor; 4] =
 pub enum Scale {
     /// Evenly, from 0.
     FromZero,
+    /// Evenly, over what is drawn.
+    Even,
     /// By powers of ten.
     Logarithmic,
 }
@@ -73,6 +75,12 @@ impl Axis {
     #[must_use]
     pub fn logarithmic(label: impl Into<String>) -> Self {
         Self { label: label.into(), scale: Scale::Logarithmic, number: power, ticks: 10 }
+    }
+
+    /// Numbers of any sign.
+    #[must_use]
+    pub fn even(label: impl Into<String>) -> Self {
+        Self { scale: Scale::Even, ..Self::from_zero(label) }
     }
 
     /// Numbers from 0 on.
@@ -99,6 +107,8 @@ pub enum Stroke {
     Marked,
     /// A line: what was measured, at many points.
     Plain,
+    /// Marks alone: points in no order.
+    Dots,
     /// Dashes: what theory predicts. They are cut off where nothing was measured.
     Dashed,
 }
@@ -133,7 +143,7 @@ impl Curve {
 
     /// The points that can be drawn on these axes, each with its band where there is one.
     fn drawable(self, across: Scale, up: Scale) -> Self {
-        let fits = |value: f64, scale| value.is_finite() && (value > 0.0 || scale == Scale::FromZero);
+        let fits = |value: f64, scale| value.is_finite() && (value > 0.0 || scale != Scale::Logarithmic);
         let kept = |k: usize| fits(self.points[k].0, across) && fits(self.points[k].1, up);
         let kept: Vec<usize> = (0..self.points.len()).filter(|&k| kept(k)).collect();
         let points = kept.iter().map(|&k| self.points[k]).collect();
@@ -172,11 +182,12 @@ pub fn svg(drawings: Vec<Drawing>) -> Result<String, PlotError> {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         for (part, ready) in area.split_evenly((drawings.len(), 1)).iter().zip(&drawings) {
             let (right, up) = (ready.right.clone(), ready.up.clone());
-            match (ready.drawing.across.scale, ready.drawing.up.scale) {
-                (Scale::FromZero, Scale::FromZero) => ready.draw(part, right, up),
-                (Scale::FromZero, Scale::Logarithmic) => ready.draw(part, right, up.log_scale()),
-                (Scale::Logarithmic, Scale::FromZero) => ready.draw(part, right.log_scale(), up),
-                (Scale::Logarithmic, Scale::Logarithmic) => ready.draw(part, right.log_scale(), up.log_scale()),
+            let logarithmic = |axis: &Axis| axis.scale == Scale::Logarithmic;
+            match (logarithmic(&ready.drawing.across), logarithmic(&ready.drawing.up)) {
+                (false, false) => ready.draw(part, right, up),
+                (false, true) => ready.draw(part, right, up.log_scale()),
+                (true, false) => ready.draw(part, right.log_scale(), up),
+                (true, true) => ready.draw(part, right.log_scale(), up.log_scale()),
             }?;
         }
         area.present().map_err(|error| PlotError::Drawing(error.to_string()))?;
@@ -197,6 +208,12 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
+/// From below `low` to above `high`, by this share of what lies between; by 1 where nothing does.
+fn wider(low: f64, high: f64, share: f64) -> Range<f64> {
+    let room = if high > low { share * (high - low) } else { 1.0 };
+    low - room..high + room
+}
+
 /// A drawing with what its axes span.
 struct Ready {
     drawing: Drawing,
@@ -214,11 +231,13 @@ impl Ready {
         let (low, high) = range(measured().map(|p| p.1))?;
         let right = match across {
             Scale::FromZero => 0.0..right * 1.02,
+            Scale::Even => wider(left, right, 0.05),
             Scale::Logarithmic => left / 1.2..right * 1.2,
         };
         // Room above the curves for the legend, a share of what the curves span.
         let up = match up {
             Scale::FromZero => 0.0..1.4 * high,
+            Scale::Even => wider(low, high, 0.05).start..wider(low, high, 0.4).end,
             Scale::Logarithmic => low / 2.0..2.0 * high * (high / low).powf(0.3),
         };
         Some(Self { drawing: Drawing { curves, ..drawing }, right, up })
@@ -265,6 +284,10 @@ impl Ready {
             let series = match curve.stroke {
                 Stroke::Marked => chart.draw_series(LineSeries::new(points, line).point_size(3)),
                 Stroke::Plain => chart.draw_series(LineSeries::new(points, line)),
+                Stroke::Dots => {
+                    let dots = points.map(|point| Circle::new(point, 2, colour.filled()));
+                    chart.draw_series(dots)
+                }
                 Stroke::Dashed => {
                     let inside = points.filter(|(x, y)| self.right.contains(x) && self.up.contains(y));
                     chart.draw_series(DashedLineSeries::new(inside, 6, 4, colour.stroke_width(1)))

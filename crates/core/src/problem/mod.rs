@@ -14,6 +14,20 @@
 //!
 //! Outputs in the space of z overwrite. Outputs in the space of x accumulate with a scale, `out += scale * ...`, so that a
 //! long sum over steps writes only what changes. No method returns a negated quantity.
+//!
+//! # Maxima, and games
+//!
+//! A maximum is the minimum of what is negated: for max_z f(z, x), f concave in z, the problem is L = -f. z* is the same, the value of the maximum is -l(x) and
+//! its gradient minus that of l, by whichever estimator; bounds on errors stay as they are. Then
+//!
+//! | to solve | x goes |
+//! |---|---|
+//! | min_x min_z L | along minus the gradient: an alternative to minimising over both |
+//! | min_x max_z f | along the gradient of l, L = -f: robust training ([`robust`]) |
+//! | max_x min_z L | along the gradient of l: generators against discriminators |
+//! | max_x max_z f | along minus the gradient of l, L = -f: transport between x and b ([`transport`]) |
+//!
+//! f must be strongly concave for errors to fall as those of minima do; a penalty on z makes it so.
 
 mod assemble;
 mod finite_sum;
@@ -21,6 +35,7 @@ pub mod glm;
 pub mod loss;
 pub mod penalty;
 pub mod quadratic;
+pub mod robust;
 pub mod transport;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};
