@@ -298,12 +298,18 @@ impl Ready {
                 continue;
             }
             let series = series.label(&*curve.name);
-            if curve.stroke == Stroke::Dashed {
-                let dash = move |x, y| PathElement::new([(x, y), (x + 6, y)], colour.stroke_width(1));
-                series.legend(move |(x, y)| EmptyElement::at((x, y)) + dash(0, 0) + dash(9, 0) + dash(18, 0));
-            } else {
-                series.legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], line));
-            }
+            let stretch = move |from, to, width| PathElement::new([(from, 0), (to, 0)], colour.stroke_width(width));
+            match curve.stroke {
+                Stroke::Dashed => series
+                    .legend(move |at| EmptyElement::at(at) + stretch(0, 6, 1) + stretch(9, 15, 1) + stretch(18, 24, 1)),
+                Stroke::Marked => {
+                    series.legend(move |at| EmptyElement::at(at) + stretch(0, 22, 2) + Circle::new((11, 0), 3, colour))
+                }
+                Stroke::Plain => series.legend(move |at| EmptyElement::at(at) + stretch(0, 22, 2)),
+                Stroke::Dots => {
+                    series.legend(move |at| EmptyElement::at(at) + Circle::new((11, 0), 2, colour.filled()))
+                }
+            };
         }
         chart
             .configure_series_labels()

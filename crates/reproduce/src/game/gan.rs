@@ -289,7 +289,7 @@ impl Measured {
         }
         outcome.tables.push(table("gan", &self.gaps));
         let rows = self.errors.iter().zip(STEPS).map(|(errors, t)| [&[t as f64], &errors[..]].concat());
-        outcome.tables.push(Table::new("gan errors", ["t", "analytic", "automatic", "implicit"]).with(rows));
+        outcome.tables.push(Table::new("gan-errors", ["t", "analytic", "automatic", "implicit"]).with(rows));
         let up = Axis::logarithmic("distance of the best discriminator from blindness, 1 - l / log 2");
         outcome.drawings.push(("gan", vec![drawing("a generator of points in the plane", up, &self.gaps)]));
         outcome

@@ -30,7 +30,7 @@ const OUTER: usize = 300;
 /// Steps of the reference, on z and on x.
 const CONVERGED: usize = 2000;
 /// t looked at, at x*.
-const LAST: usize = 60;
+const LAST: usize = 20;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ impl Measured {
 
         let header = ["t", "analytic", "automatic", "implicit"];
         let rows = self.errors.iter().enumerate().map(|(place, errors)| [&[(place + 1) as f64], &errors[..]].concat());
-        outcome.tables.push(Table::new("robust errors", header).with(rows));
+        outcome.tables.push(Table::new("robust-errors", header).with(rows));
         outcome.tables.push(table("robust", &self.paths));
         let up = Axis::logarithmic("distance to the best model, ‖x_k - x*‖ / ‖x*‖");
         let descent = drawing("robust logistic regression, z_0 = 0 at each step", up, &self.paths);
