@@ -72,6 +72,9 @@ fn write(folder: &Folder, report: &Report, outcome: Outcome) -> Result<(), Failu
     for table in outcome.tables {
         folder.write_named_table(&format!("{}.csv", table.name), table.csv())?;
     }
+    for (name, text) in outcome.documents {
+        folder.write(&format!("{name}.md"), |out| out.write_all(text.as_bytes()))?;
+    }
     folder.write_plots(
         outcome.drawings.into_iter().map(|(name, drawings)| (format!("{name}.svg"), plot::svg(drawings))),
     )?;

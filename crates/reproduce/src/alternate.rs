@@ -183,7 +183,7 @@ impl Experiment for ByTurns {
             tables.push(run.table());
             drawings.push(("distances", run.drawings()));
         }
-        Outcome { verdicts, tables, drawings }
+        Outcome { verdicts, tables, drawings, ..Outcome::default() }
     }
 }
 

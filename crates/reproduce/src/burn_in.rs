@@ -174,7 +174,7 @@ impl Experiment for BurnIn {
             up: Axis::logarithmic("‖J_t - J*‖ / ‖J*‖"),
             curves,
         };
-        Outcome { verdicts, tables: vec![table], drawings: vec![("growth", vec![drawing])] }
+        Outcome { verdicts, tables: vec![table], drawings: vec![("growth", vec![drawing])], ..Outcome::default() }
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Outcome {
     pub tables: Vec<Table>,
     /// The same as drawings, each with a short name for its file.
     pub drawings: Vec<(&'static str, Vec<Drawing>)>,
+    /// What follows from it in words and Markdown tables, each with a short name for its file.
+    pub documents: Vec<(&'static str, String)>,
 }
 
 /// An experiment: what is measured, and what that shows.

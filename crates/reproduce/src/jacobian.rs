@@ -210,7 +210,7 @@ impl Experiment for Jacobian {
                 curves: of_along,
             },
         ];
-        Outcome { verdicts, tables: vec![table], drawings: vec![("errors", drawings)] }
+        Outcome { verdicts, tables: vec![table], drawings: vec![("errors", drawings)], ..Outcome::default() }
     }
 }
 

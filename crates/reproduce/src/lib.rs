@@ -13,6 +13,7 @@ mod estimate;
 mod experiment;
 mod fit;
 mod game;
+mod guidelines;
 mod instance;
 mod jacobian;
 mod logistic;
@@ -48,4 +49,5 @@ pub const ALL: &[&dyn Reproduction] = &[
     &outer::Descended,
     &alternate::ByTurns,
     &game::Games,
+    &guidelines::Guidelines,
 ];

@@ -53,7 +53,12 @@ impl Experiment for LogisticRegression {
         }
         let theory = [Some(ONCE), Some(TWICE_AND_T), Some(TWICE)];
         let drawing = measured.drawing("logistic regression, n = 50, m = 100", theory);
-        Outcome { verdicts, tables: vec![measured.table()], drawings: vec![("errors", vec![drawing])] }
+        Outcome {
+            verdicts,
+            tables: vec![measured.table()],
+            drawings: vec![("errors", vec![drawing])],
+            ..Outcome::default()
+        }
     }
 }
 

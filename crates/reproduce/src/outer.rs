@@ -202,7 +202,7 @@ impl Experiment for Descended {
             drawings.push(run.paths.drawing());
             tables.push(run.paths.table());
         }
-        Outcome { verdicts, tables, drawings: vec![("floors", drawings)] }
+        Outcome { verdicts, tables, drawings: vec![("floors", drawings)], ..Outcome::default() }
     }
 }
 

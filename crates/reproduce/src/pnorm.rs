@@ -161,7 +161,12 @@ impl Experiment for PNorm {
             measured.even.drawing(&title("|x_i| in [0.5, 1.5]", &measured.even)),
             measured.normal.drawing(&title("x normal", &measured.normal)),
         ];
-        Outcome { verdicts: slopes.collect(), tables: tables.into(), drawings: vec![("norms", drawings)] }
+        Outcome {
+            verdicts: slopes.collect(),
+            tables: tables.into(),
+            drawings: vec![("norms", drawings)],
+            ..Outcome::default()
+        }
     }
 }
 

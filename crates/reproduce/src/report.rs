@@ -21,6 +21,7 @@ pub struct Report {
     verdicts: Vec<VerdictReport>,
     tables: Vec<String>,
     drawings: Vec<String>,
+    documents: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +49,7 @@ impl Report {
             verdicts: outcome.verdicts.iter().map(VerdictReport::new).collect(),
             tables: outcome.tables.iter().map(|table| format!("{}.csv", table.name)).collect(),
             drawings: outcome.drawings.iter().map(|(name, _)| format!("{name}.svg")).collect(),
+            documents: outcome.documents.iter().map(|(name, _)| format!("{name}.md")).collect(),
         }
     }
 }

@@ -55,7 +55,12 @@ impl Experiment for Ridge {
             }
         }
         let drawing = measured.drawing("ridge regression, n = 50, m = 100", [Some(ONCE), Some(TWICE), None]);
-        Outcome { verdicts, tables: vec![measured.table()], drawings: vec![("errors", vec![drawing])] }
+        Outcome {
+            verdicts,
+            tables: vec![measured.table()],
+            drawings: vec![("errors", vec![drawing])],
+            ..Outcome::default()
+        }
     }
 }
 

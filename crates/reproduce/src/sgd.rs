@@ -232,7 +232,7 @@ impl Experiment for StochasticDescent {
             "step rho (floor over later iterations t)",
             powers,
         ));
-        Outcome { verdicts, tables, drawings: vec![("squares", drawings)] }
+        Outcome { verdicts, tables, drawings: vec![("squares", drawings)], ..Outcome::default() }
     }
 }
 

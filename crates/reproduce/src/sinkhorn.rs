@@ -233,7 +233,7 @@ impl Experiment for Transported {
             ),
         ];
         let tables = vec![sweeps.table("sweeps"), ascent.table("ascent")];
-        Outcome { verdicts, tables, drawings: vec![("errors", drawings)] }
+        Outcome { verdicts, tables, drawings: vec![("errors", drawings)], ..Outcome::default() }
     }
 }
 
