@@ -23,19 +23,24 @@ const CONDITIONS: [f64; 2] = [100.0, 1000.0];
 /// Rows or columns up to which a Hessian is factorised.
 const FACTORISED: usize = 500;
 
+/// Where D and the targets come from.
 #[derive(Clone, Copy, Debug)]
 enum Data {
+    /// Of n rows, and as many held out, and m columns.
     Normal(usize, usize),
     Shipped(&'static str),
 }
 
+/// An instance to be made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
     data: Data,
     is_ridge: bool,
+    /// L / lambda.
     condition: f64,
 }
 
+/// Every instance, those that take longest first.
 pub(super) fn cases(size: Size) -> Vec<Case> {
     let times = size.pick(1, 4);
     let real = [("debian_small", 100.0), ("digits", 100.0), ("digits", 1000.0)];
@@ -220,6 +225,7 @@ impl Run {
                 here.filter(|one| ways.contains(&one.way)).map(|one| one.error).fold(f64::INFINITY, f64::min)
             };
             let error = closest(Of::Itself, &[Way::Analytic]).max(closest(Of::HeldOut, IMPLICIT));
+            // All that is asked for has been met.
             if error <= WANTED[WANTED.len() - 1] || solution.status() == Status::Stalled {
                 break;
             }

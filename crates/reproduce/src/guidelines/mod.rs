@@ -286,22 +286,25 @@ impl Guidelines {
             // To first order in z_T - z*, as above; the T looked at are up to 1.5 times apart.
             claim(text, 1.0, Rule::Factor(1.5), median(of_loss(false).filter_map(ratio)));
         }
+        // Half the steps, and for them at most the iterations above: fewer where g1 takes T of the order of C.
         for wanted in WANTED {
             let ratio = |run: &Run| {
                 let [g1, _, g3, ..] = run.fixed(Of::Itself, wanted);
-                if g1.is_infinite() { 0.0 } else { g3 / g1 }
+                // Where g1 does not come to it there is nothing to compare with.
+                Some(g3 / g1).filter(|_| g1.is_finite())
             };
             let text = format!("fewest passes to {wanted:.0e} by g3 over those by g1, largest");
-            claim(text, 1.0, Rule::AtMost, largest(runs.iter().map(ratio)));
+            claim(text, 1.0, Rule::AtMost, largest(runs.iter().filter_map(ratio)));
         }
+        // The same steps, and iterations in the place of steps backwards.
         for wanted in WANTED {
             let ratio = |run: &Run| {
                 let [_, g2, g3, ..] = run.fixed(Of::HeldOut, wanted);
-                if g2.is_infinite() { 0.0 } else { g3 / g2 }
+                Some(g3 / g2).filter(|_| g2.is_finite())
             };
             let text =
                 format!("f the loss on rows held out: fewest passes to {wanted:.0e} by g3 over those by g2, largest");
-            claim(text, 1.0, Rule::AtMost, largest(runs.iter().map(ratio)));
+            claim(text, 1.0, Rule::AtMost, largest(runs.iter().filter_map(ratio)));
         }
         let chosen = || runs.iter().flat_map(|run| run.chosen.iter().map(move |chosen| (run, chosen)));
         let errors = chosen().map(|(_, one)| if one.met { one.error / one.wanted } else { f64::INFINITY });
