@@ -78,5 +78,6 @@ fn write(folder: &Folder, report: &Report, outcome: Outcome) -> Result<(), Failu
     folder.write_plots(
         outcome.drawings.into_iter().map(|(name, drawings)| (format!("{name}.svg"), plot::svg(drawings))),
     )?;
+    folder.write_plots(outcome.pictures.iter().map(|(name, sheet)| (format!("{name}.svg"), plot::sheet(sheet))))?;
     Ok(())
 }

@@ -34,8 +34,12 @@ fn every_file_is_there_and_is_what_it_should_be() {
         let lines = ran.stdout.lines().filter(|line| line.starts_with(&format!("{name}: pass: ")));
         assert_eq!(lines.count(), verdicts.len(), "{}", ran.stdout);
         let of = |key: &str| report[key].as_array().unwrap().iter().map(|file| file.as_str().unwrap().to_owned());
-        let mut files: Vec<_> =
-            of("tables").chain(of("drawings")).chain(of("documents")).chain(["report.json".to_owned()]).collect();
+        let mut files: Vec<_> = of("tables")
+            .chain(of("drawings"))
+            .chain(of("pictures"))
+            .chain(of("documents"))
+            .chain(["report.json".to_owned()])
+            .collect();
         files.sort();
         assert_eq!(names(&work.path(&folder)), files);
         for table in of("tables") {
@@ -61,7 +65,7 @@ fn what_is_not_there_is_refused() {
         ("reproduce", "no experiment named: give a name or `all`"),
         (
             "reproduce pnorm nothing",
-            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate, game, guidelines",
+            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate, barycentre, game, guidelines",
         ),
     ] {
         let ran = work.run(arguments);

@@ -3,7 +3,7 @@
 use danskin::ctx::Ctx;
 use danskin::estimator::EstimateError;
 use danskin::solver::SolveError;
-use danskin_bench::plot::Drawing;
+use danskin_bench::plot::{Drawing, Picture};
 use thiserror::Error;
 
 use crate::table::Table;
@@ -59,6 +59,8 @@ pub struct Outcome {
     pub tables: Vec<Table>,
     /// The same as drawings, each with a short name for its file.
     pub drawings: Vec<(&'static str, Vec<Drawing>)>,
+    /// Pictures, row by row, each sheet of them with a short name for its file.
+    pub pictures: Vec<(&'static str, Vec<Vec<Picture>>)>,
     /// What follows from it in words and Markdown tables, each with a short name for its file.
     pub documents: Vec<(&'static str, String)>,
 }

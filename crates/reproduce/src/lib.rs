@@ -7,6 +7,7 @@
 //! Source: Ablin, Peyré, Moreau, Super-efficiency of automatic differentiation for functions defined as a minimum, ICML 2020.
 
 mod alternate;
+mod barycentre;
 mod burn_in;
 mod decay;
 mod estimate;
@@ -24,6 +25,7 @@ mod random;
 mod repeat;
 mod report;
 mod ridge;
+mod rise;
 mod sgd;
 mod sinkhorn;
 mod spectrum;
@@ -48,6 +50,7 @@ pub const ALL: &[&dyn Reproduction] = &[
     &sinkhorn::Transported,
     &outer::Descended,
     &alternate::ByTurns,
+    &barycentre::Barycentre,
     &game::Games,
     &guidelines::Guidelines,
 ];

@@ -25,7 +25,7 @@
 
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
-use danskin::vector::{distance, dot, norm};
+use danskin::vector::{distance, norm};
 use danskin_bench::choice::EstimatorKind;
 use faer::{Mat, Side};
 
@@ -33,6 +33,7 @@ use crate::estimate::estimate;
 use crate::experiment::Failure;
 use crate::instance::Instance;
 use crate::random::Random;
+use crate::rise::rise;
 use crate::spectrum::{self, Gram};
 
 /// So few that the eigenvalues of F'' and of L_zz are far apart: rates are those of the slowest directions, which must have outlived the others before rounding.
@@ -45,9 +46,6 @@ const ETA: f64 = 1.0 / (MU + 1.0 / ROWS as f64);
 const SPREAD: f64 = 3.0;
 /// Steps on x by which an error is below rounding, 1.2^-220 = 4e-18 of what it was.
 pub(crate) const CONVERGED: usize = 220;
-/// Places and weights of Gauss and Legendre on [0, 1], exact to the fifth power.
-const QUADRATURE: [(f64, f64); 3] =
-    [(0.112_701_665_379_258_3, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.887_298_334_620_741_7, 5.0 / 18.0)];
 
 /// A problem, with its minimum.
 pub(crate) struct MinMin<L> {
@@ -97,17 +95,12 @@ impl<L: Loss + Copy> MinMin<L> {
         Instance::at(self.instance.problem.clone(), self.loss, x.to_vec(), ctx)
     }
 
-    /// F(x) - F(x*), which the values of F would lose in rounding: the integral of <grad F, x - x*> on the way from x*.
+    /// F(x) - F(x*).
     pub(crate) fn excess(&self, x: &[f64], ctx: &mut Ctx) -> Result<f64, Failure> {
-        let exact = &self.instance.x;
-        let way: Vec<f64> = x.iter().zip(exact).map(|(x, exact)| x - exact).collect();
-        let mut sum = 0.0;
-        for (place, weight) in QUADRATURE {
-            let there = self.at(&exact.iter().zip(&way).map(|(x, way)| x + place * way).collect::<Vec<_>>(), ctx)?;
-            let gradient = there.exact.iter().zip(&there.x).zip(&self.a).map(|((g, x), a)| g + MU * (x - a));
-            sum += weight * dot(&gradient.collect::<Vec<_>>(), &way);
-        }
-        Ok(sum)
+        rise(&self.instance.x, x, |x| {
+            let there = self.at(x, ctx)?;
+            Ok(there.exact.iter().zip(&there.x).zip(&self.a).map(|((g, x), a)| g + MU * (x - a)).collect())
+        })
     }
 
     /// The gradient of l that `kind` gives after `t` steps on z, from a start and x, and z_t.

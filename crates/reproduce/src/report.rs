@@ -21,6 +21,7 @@ pub struct Report {
     verdicts: Vec<VerdictReport>,
     tables: Vec<String>,
     drawings: Vec<String>,
+    pictures: Vec<String>,
     documents: Vec<String>,
 }
 
@@ -49,6 +50,7 @@ impl Report {
             verdicts: outcome.verdicts.iter().map(VerdictReport::new).collect(),
             tables: outcome.tables.iter().map(|table| format!("{}.csv", table.name)).collect(),
             drawings: outcome.drawings.iter().map(|(name, _)| format!("{name}.svg")).collect(),
+            pictures: outcome.pictures.iter().map(|(name, _)| format!("{name}.svg")).collect(),
             documents: outcome.documents.iter().map(|(name, _)| format!("{name}.md")).collect(),
         }
     }

@@ -30,8 +30,8 @@ pub(crate) struct Transported;
 /// The errors of g1, g2 and g3, up to a constant and relative to ‖g*‖, at each t.
 #[derive(Clone, Debug)]
 pub(crate) struct Errors {
-    steps: Vec<usize>,
-    errors: Vec<[f64; 3]>,
+    pub(crate) steps: Vec<usize>,
+    pub(crate) errors: Vec<[f64; 3]>,
 }
 
 /// What is measured.
@@ -49,7 +49,7 @@ pub(crate) struct Measured {
     difference: f64,
 }
 
-fn bump(t: f64, at: f64, width: f64) -> f64 {
+pub(crate) fn bump(t: f64, at: f64, width: f64) -> f64 {
     (-((t - at) / width).powi(2)).exp()
 }
 
@@ -68,65 +68,85 @@ fn instance(eps: f64) -> (Transport, Vec<f64>) {
     (Transport::new(n, cost, b, eps).expect("masses, costs and eps are in range"), x)
 }
 
-fn centred(mut gradient: Vec<f64>) -> Vec<f64> {
+/// A gradient without its mean, of which nothing is known.
+pub(crate) fn centred(mut gradient: Vec<f64>) -> Vec<f64> {
     let mean = gradient.iter().sum::<f64>() / gradient.len() as f64;
     gradient.iter_mut().for_each(|g| *g -= mean);
     gradient
 }
 
-/// The errors of one trajectory.
-fn errors<P, S>(
+/// g1, g2 and g3 at each of `steps`, which increase, along one trajectory.
+pub(crate) fn gradients<P, S>(
     (problem, x): (&P, &[f64]),
     solver: &S,
-    exact: &[f64],
-    steps: Vec<usize>,
+    steps: &[usize],
     ctx: &mut Ctx,
-) -> Result<Errors, Failure>
+) -> Result<Vec<[Vec<f64>; 3]>, Failure>
 where
     P: Problem,
     S: Unroll<P>,
 {
     let mut solution = Solve::new(problem, solver, x).stop(Stop::steps(0)).record(Tape::new()).run_in(ctx)?;
     let implicit = Implicit::new(Cg::default());
-    let mut errors = Vec::new();
-    for &t in &steps {
+    let mut gradients = Vec::new();
+    for &t in steps {
         solution.resume(Stop::steps(t), ctx)?;
         let g1 = solution.gradient_in(&Envelope, &Analytic, ctx)?.value;
         let g2 = solution.gradient_in(&Envelope, &Automatic, ctx)?.value;
         let g3 = solution.gradient_in(&Envelope, &implicit, ctx)?.value;
-        errors.push([g1, g2, g3].map(|g| distance(&centred(g), exact) / norm(exact)));
+        gradients.push([g1, g2, g3]);
     }
-    Ok(Errors { steps, errors })
+    Ok(gradients)
+}
+
+/// Where a plan with the marginals x and b is P: the second eigenvalue of A A^T, A = diag(x)^-1/2 P diag(b)^-1/2.
+pub(crate) fn contraction(problem: &Transport, x: &[f64], z: &[f64], ctx: &mut Ctx) -> f64 {
+    // A^T, row by row.
+    let (u, v) = z.split_at(x.len());
+    let (b, mut scaled) = (problem.second_marginal(), vec![0.0; x.len() * v.len()]);
+    let visit = |i: usize, row: &[f64]| {
+        row.iter().enumerate().for_each(|(j, p)| scaled[j * x.len() + i] = p / (x[i] * b[j]).sqrt());
+    };
+    problem.each_row_of_plan(u, v, visit, ctx);
+    let shares = Design::dense(v.len(), x.len(), scaled).expect("masses are above 0");
+    spectrum::of_gram(&shares, &vec![1.0; v.len()])[v.len() - 2]
 }
 
 impl Errors {
-    /// Places at which error `k` is above rounding.
-    fn seen(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
-        (1..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR)
+    /// Those of `gradients`, at each of `steps`; `exact` is centred.
+    pub(crate) fn of(gradients: Vec<[Vec<f64>; 3]>, exact: &[f64], steps: Vec<usize>) -> Self {
+        let error = |g: Vec<f64>| distance(&centred(g), exact) / norm(exact);
+        Self { steps, errors: gradients.into_iter().map(|each| each.map(error)).collect() }
+    }
+
+    /// Places at which error `k` is above rounding, from the first step on.
+    pub(crate) fn seen(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
+        let stepped = self.steps.iter().take_while(|t| **t == 0).count();
+        (stepped..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR)
     }
 
     /// The rate of g1 over ln kappa.
-    fn rate(&self, kappa: f64) -> f64 {
+    pub(crate) fn rate(&self, kappa: f64) -> f64 {
         later_slope(self.seen(0).map(|place| (self.steps[place] as f64 * kappa.ln(), self.errors[place][0].ln())))
     }
 
     /// The power of the error of g1 that the error of `k` is, over t where `over_t`.
-    fn power(&self, k: usize, over_t: bool) -> f64 {
+    pub(crate) fn power(&self, k: usize, over_t: bool) -> f64 {
         let of = |place: usize| self.errors[place][k] / if over_t { self.steps[place] as f64 } else { 1.0 };
         later_slope(self.seen(k).map(|place| (self.errors[place][0].ln(), of(place).ln())))
     }
 
-    fn table(&self, name: &'static str) -> Table {
+    pub(crate) fn table(&self, name: &'static str) -> Table {
         let rows = self.steps.iter().zip(&self.errors).map(|(t, errors)| [&[*t as f64], &errors[..]].concat());
         Table::new(name, ["t", "analytic", "automatic", "implicit"]).with(rows)
     }
 
-    fn drawing(&self, title: &str, across: &str, kappa: f64) -> Drawing {
+    pub(crate) fn drawing(&self, title: &str, across: &str, kappa: f64) -> Drawing {
         let mut curves = Vec::new();
         for (k, (&kind, power)) in EstimatorKind::ALL.iter().zip([1.0, 2.0, 2.0]).enumerate() {
             let points: Vec<_> =
                 self.steps.iter().zip(&self.errors).map(|(t, errors)| (*t as f64, errors[k])).collect();
-            let seen: Vec<_> = points.iter().skip(1).take_while(|point| point.1 > FLOOR).copied().collect();
+            let seen: Vec<_> = self.seen(k).map(|place| points[place]).collect();
             if let Some(middle) = seen.get(seen.len() * 2 / 3) {
                 let over_t = kind == EstimatorKind::Automatic;
                 let factor = |t: f64| if over_t { t / middle.0 } else { 1.0 };
@@ -148,28 +168,22 @@ impl Experiment for Transported {
     const ABOUT: &'static str = "entropic optimal transport: the potential after t sweeps is off by kappa^t, unrolled or solved for by its square";
 
     fn measure(&self, _: Size, ctx: &mut Ctx) -> Result<Measured, Failure> {
-        let ((n, k), (problem, x)) = (POINTS, instance(EPS));
+        let ((n, _), (problem, x)) = (POINTS, instance(EPS));
         let converged = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(CONVERGED)).run_in(ctx)?;
         let exact = centred(converged.gradient_in(&Envelope, &Analytic, ctx)?.value);
-        // A^T, row by row.
-        let (u, v) = converged.z().split_at(n);
-        let (b, mut scaled) = (problem.second_marginal(), vec![0.0; n * k]);
-        let visit = |i: usize, row: &[f64]| {
-            row.iter().enumerate().for_each(|(j, p)| scaled[j * n + i] = p / (x[i] * b[j]).sqrt());
-        };
-        problem.each_row_of_plan(u, v, visit, ctx);
-        let shares = Design::dense(k, n, scaled).expect("masses are above 0");
-        let kappa = spectrum::of_gram(&shares, &vec![1.0; k])[k - 2];
+        let kappa = contraction(&problem, &x, converged.z(), ctx);
+        let u = &converged.z()[..n];
 
-        let sweeps = errors((&problem, &x), &Sinkhorn, &exact, (0..=40).collect(), ctx)?;
+        let steps: Vec<usize> = (0..=40).collect();
+        let sweeps = Errors::of(gradients((&problem, &x), &Sinkhorn, &steps, ctx)?, &exact, steps);
         let semi_dual = problem.semi_dual();
         let smoothness = semi_dual.smoothness(Point::new(u, &x), ctx).unwrap_or(f64::NAN);
         let mut hessian = vec![0.0; n * n];
         semi_dual.assemble_hessian(Point::new(u, &x), &mut hessian, ctx);
         let mu = spectrum::of_symmetric(n, &hessian)[1];
         let ascent = GradientDescent::new(StepSize::Fixed(1.0 / smoothness));
-        let steps = (0..=2000).step_by(50).collect();
-        let ascent = errors((&semi_dual, &x), &ascent, &exact, steps, ctx)?;
+        let steps: Vec<usize> = (0..=2000).step_by(50).collect();
+        let ascent = Errors::of(gradients((&semi_dual, &x), &ascent, &steps, ctx)?, &exact, steps);
 
         let (small, x_small) = instance(SMALL_EPS);
         let found = Solve::new(&small, &Sinkhorn, &x_small).stop(Stop::steps(AT_SMALL_EPS)).run_in(ctx)?;

@@ -4,6 +4,7 @@
 //! colour-blind readers too (Okabe and Ito 2008).
 
 mod comparison;
+mod picture;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ pub use plotters::style::RGBColor;
 use thiserror::Error;
 
 pub use comparison::Against;
+pub use picture::{Picture, sheet};
 
 use crate::choice::EstimatorKind;
 

@@ -337,6 +337,7 @@ impl Experiment for Guidelines {
             tables: vec![shown::instances(runs), shown::costs(runs), shown::least(runs)],
             drawings: vec![("costs", drawings)],
             documents: vec![("guidelines", shown::document(runs))],
+            ..Outcome::default()
         }
     }
 }
