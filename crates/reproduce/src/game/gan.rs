@@ -291,10 +291,35 @@ impl Measured {
         let rows = self.errors.iter().zip(STEPS).map(|(errors, t)| [&[t as f64], &errors[..]].concat());
         outcome.tables.push(Table::new("gan-errors", ["t", "analytic", "automatic", "implicit"]).with(rows));
         let up = Axis::logarithmic("distance of the best discriminator from blindness, 1 - l / log 2");
-        outcome.drawings.push(("gan", vec![drawing("a generator of points in the plane", up, &self.gaps)]));
+        let climb = drawing("a generator of points in the plane", up, &self.gaps);
+        outcome.drawings.push(("gan", vec![self.drawing_of_errors(), climb]));
         outcome
             .drawings
             .push(("gan-samples", self.samples.iter().map(|(name, points)| self.scatter(name, points)).collect()));
+    }
+
+    /// Beside what they are in theory, as powers of the error of g1, through the last t but one.
+    fn drawing_of_errors(&self) -> Drawing {
+        let through = STEPS.len() - 2;
+        let at = |place: usize| STEPS[place] as f64;
+        let mut curves = Vec::new();
+        for (k, &kind) in EstimatorKind::ALL.iter().enumerate() {
+            let points = self.errors.iter().enumerate().map(|(place, errors)| (at(place), errors[k])).collect();
+            curves.push(Curve::measured(kind.to_string(), colour(kind), points));
+            let law = |place: usize| self.errors[place][0].powi(2) * if k == 1 { at(place) } else { 1.0 };
+            if k > 0 {
+                let factor = self.errors[through][k] / law(through);
+                let name = ["", "theory: t times the square of g1's", "theory: the square of g1's"][k];
+                let points = (0..STEPS.len()).map(|place| (at(place), factor * law(place))).collect();
+                curves.push(Curve::theory(name, points));
+            }
+        }
+        Drawing {
+            title: "gradients of the generator, medians along its path".to_owned(),
+            across: Axis::from_zero("inner iterations t"),
+            up: Axis::logarithmic("error of the gradient, ‖g - g*‖ / ‖g*‖"),
+            curves,
+        }
     }
 
     fn scatter(&self, name: &str, points: &[Plane]) -> Drawing {
