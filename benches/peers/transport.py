@@ -1,6 +1,6 @@
 """Entropic optimal transport by danskin and by POT: seconds of T sweeps, and whether cost and gradient agree.
 
-    python3 benches/peers/transport.py [--samples N] [--rows N] [--columns K] [--eps E,..] [--sweeps T,..]
+    python3 benches/peers/transport.py [--samples N] [--rows N] [--columns K] [--eps E,..] [--sweeps T,..] [--methods M,..]
 
 Both sides take the same T sweeps of Sinkhorn's algorithm from 0 on the same arrays, which makes them equally accurate; danskin by its
 example `transport`. Each sample is a process, and the sides take turns; the least seconds of each count. The cost <P, C> and the
@@ -27,6 +27,13 @@ METHODS = ("sinkhorn", "sinkhorn_stabilized", "sinkhorn_log")
 
 def regularisations(text: str) -> list[float]:
     return [positive(part) for part in text.split(",")]
+
+
+def methods(text: str) -> list[str]:
+    wanted = text.split(",")
+    if not set(wanted) <= set(METHODS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(METHODS)}")
+    return wanted
 
 
 def centred(file: Path) -> list[float]:
@@ -82,6 +89,7 @@ def main() -> int:
     parser.add_argument("--columns", metavar="K", type=count, default=500, help="points of the second [500]")
     parser.add_argument("--eps", metavar="E,..", type=regularisations, default=[0.1, 0.01, 0.003], help="regularisations [0.1,0.01,0.003]")
     parser.add_argument("--sweeps", metavar="T,..", type=counts, default=[100, 1000], help="sweeps [100,1000]")
+    parser.add_argument("--methods", metavar="M,..", type=methods, default=METHODS, help=f"of POT [{','.join(METHODS)}]")
     args = parser.parse_args()
     example = environment.example("transport", say)
     python = environment.python(False, say)
@@ -90,7 +98,7 @@ def main() -> int:
         folder = runner.folder("instance")
         runner.run([python, HERE / "peer_pot.py", "make", folder, "--rows", str(args.rows), "--columns", str(args.columns)])
         sides = {"danskin": lambda *at: danskin(example, *at, runner)}
-        sides |= {f"POT, {method}": lambda *at, method=method: pot(python, method, *at, runner) for method in METHODS}
+        sides |= {f"POT, {method}": lambda *at, method=method: pot(python, method, *at, runner) for method in args.methods}
         print("| eps | sweeps | by | seconds | over danskin's | difference, cost | difference, gradient |\n" + "| --- " * 7 + "|")
         holds = [measure(folder, eps, sweeps, args.samples, sides) for eps in args.eps for sweeps in args.sweeps]
     return 0 if all(holds) else 1
