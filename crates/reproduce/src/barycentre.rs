@@ -411,7 +411,10 @@ impl Found {
         let start = looks.filter(|(k, ..)| *k == 0).map(|(_, above, _)| *above).next().unwrap_or(f64::NAN);
         let law = (0..=LOOKS[LOOKS.len() - 1]).map(|k| (k as f64, start * (1.0 - ETA).powi(2 * k as i32))).collect();
         steps.curves.push(Curve::theory("theory: (1 - eta eps)^2k or faster", law));
-        let seconds = self.descent(Axis::logarithmic("seconds"), |look| look.2);
+        let seconds = self.descent(Axis::logarithmic("seconds"), |(k, _, seconds)| {
+            // The start is at no time, which a logarithm has not.
+            if *k == 0 { f64::NAN } else { *seconds }
+        });
         vec![Drawing { up, ..errors }, distances, steps, seconds]
     }
 }
