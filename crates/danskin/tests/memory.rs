@@ -517,6 +517,8 @@ impl ForEachReplayed for Truncated {
             let kept = k.min(steps);
             let (expected, products) = truncated(&taped, &outer, kept);
             assert_eq!((last.recorder().len(), found.cost.second_order_products), (kept, products), "{name}");
+            // Of terms at z and at the anchor there are two products.
+            assert!(name == "svrg" || products == kept as u64, "{name}");
             assert_eq!(Recorder::<P, S>::cost(last.recorder()).peak_bytes, bytes_of(kept * solver.record_len(problem)));
             assert!(last.z() == taped.z() && found.value == expected, "{name}, K = {k}");
             if k >= steps {

@@ -30,12 +30,14 @@ use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, MORE_COLOURS, Picture, RGBColor, Stroke, colour};
 use rand_distr::{Distribution, Uniform};
 
+use crate::errors::Errors;
+use crate::estimate::estimate;
 use crate::experiment::{Experiment, Failure, Outcome, Size};
 use crate::fit::later_slope;
 use crate::random::Random;
 use crate::repeat::{largest, repeat};
 use crate::rise::rise;
-use crate::sinkhorn::{Errors, bump, centred, contraction, gradients};
+use crate::sinkhorn::{bump, centred, contraction, gradients};
 use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
 
@@ -179,17 +181,9 @@ impl Family {
     /// The gradient of F by `kind` after `t` sweeps from 0.
     fn estimate(&self, kind: EstimatorKind, t: usize, x: &[f64], ctx: &mut Ctx) -> Result<Vec<f64>, Failure> {
         let of_l = repeat(self.problems.len(), ctx, |k, ctx| {
-            let solve = Solve::new(&self.problems[k as usize], &Sinkhorn, x).stop(Stop::steps(t));
-            let gradient = match kind {
-                EstimatorKind::Analytic => solve.run_in(ctx)?.gradient_in(&Envelope, &Analytic, ctx),
-                EstimatorKind::Automatic => {
-                    solve.record(Tape::new()).run_in(ctx)?.gradient_in(&Envelope, &Automatic, ctx)
-                }
-                EstimatorKind::Implicit => {
-                    solve.run_in(ctx)?.gradient_in(&Envelope, &Implicit::new(Cg::default()), ctx)
-                }
-            };
-            Ok(gradient?.value)
+            let problem = &self.problems[k as usize];
+            let by = (problem, &Sinkhorn, &Implicit::new(Cg::default()));
+            Ok(estimate(by, kind, t, (&vec![0.0; problem.latent_len()], x), ctx)?.0)
         })?;
         // l is minus W.
         Ok(mean(of_l.iter().map(|g| &g[..])).iter().map(|g| -g).collect())
@@ -397,15 +391,17 @@ impl Found {
     }
 
     fn drawings(&self) -> Vec<Drawing> {
-        let errors =
-            self.errors.drawing(&format!("gradients at x*, {}", self.title), "iterations t: sweeps", self.kappa());
-        let up = Axis::logarithmic("error of the gradient at x*, up to a constant, over the mean ‖u_k‖");
-        let distances = self.distances().drawing(
-            &format!("the ends of descent, {}", self.title),
-            "iterations t: sweeps, from 0 at each step on x",
+        let up = "error of the gradient at x*, up to a constant, over the mean ‖u_k‖";
+        let errors = self.errors.drawing(
+            &format!("gradients at x*, {}", self.title),
+            ("iterations t: sweeps", up),
             self.kappa(),
         );
-        let distances = Drawing { up: Axis::logarithmic("where descent ends, ‖x - x*‖ / ‖x*‖"), ..distances };
+        let distances = self.distances().drawing(
+            &format!("the ends of descent, {}", self.title),
+            ("iterations t: sweeps, from 0 at each step on x", "where descent ends, ‖x - x*‖ / ‖x*‖"),
+            self.kappa(),
+        );
         let mut steps = self.descent(Axis::from_zero("steps k on x"), |look| look.0 as f64);
         let looks = self.paths.iter().flatten().flat_map(|path| &path.excess);
         let start = looks.filter(|(k, ..)| *k == 0).map(|(_, above, _)| *above).next().unwrap_or(f64::NAN);
@@ -415,7 +411,7 @@ impl Found {
             // The start is at no time, which a logarithm has not.
             if *k == 0 { f64::NAN } else { *seconds }
         });
-        vec![Drawing { up, ..errors }, distances, steps, seconds]
+        vec![errors, distances, steps, seconds]
     }
 }
 

@@ -19,12 +19,19 @@ pub(crate) fn estimate<P: Problem, S: Unroll<P>, H: HessianSolver<P>>(
     ctx: &mut Ctx,
 ) -> Result<(Vec<f64>, Vec<f64>), Failure> {
     let solve = Solve::new(problem, solver, x).from(start).stop(Stop::steps(t));
-    let solution = solve.record(Tape::new()).run_in(ctx)?;
-    let gradient = match kind {
-        EstimatorKind::Analytic => solution.gradient_in(&Envelope, &Analytic, ctx),
-        EstimatorKind::Automatic => solution.gradient_in(&Envelope, &Automatic, ctx),
-        EstimatorKind::Implicit => solution.gradient_in(&Envelope, implicit, ctx),
+    let (gradient, z) = match kind {
+        EstimatorKind::Analytic => {
+            let solution = solve.run_in(ctx)?;
+            (solution.gradient_in(&Envelope, &Analytic, ctx)?, solution.into_z())
+        }
+        EstimatorKind::Automatic => {
+            let solution = solve.record(Tape::new()).run_in(ctx)?;
+            (solution.gradient_in(&Envelope, &Automatic, ctx)?, solution.into_z())
+        }
+        EstimatorKind::Implicit => {
+            let solution = solve.run_in(ctx)?;
+            (solution.gradient_in(&Envelope, implicit, ctx)?, solution.into_z())
+        }
     };
-    let gradient = gradient?.value;
-    Ok((gradient, solution.into_z()))
+    Ok((gradient.value, z))
 }

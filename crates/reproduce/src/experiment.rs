@@ -1,5 +1,6 @@
 //! What an experiment is.
 
+use danskin::adaptive::AdaptiveError;
 use danskin::ctx::Ctx;
 use danskin::estimator::EstimateError;
 use danskin::solver::SolveError;
@@ -39,6 +40,9 @@ pub enum Failure {
     /// There is no gradient.
     #[error(transparent)]
     Estimate(EstimateError),
+    /// No estimator could be chosen.
+    #[error(transparent)]
+    Adaptive(AdaptiveError),
     /// Whoever watches asked to end.
     #[error("interrupted")]
     Interrupted,
@@ -47,6 +51,16 @@ pub enum Failure {
 impl From<EstimateError> for Failure {
     fn from(error: EstimateError) -> Self {
         if error == EstimateError::Interrupted { Self::Interrupted } else { Self::Estimate(error) }
+    }
+}
+
+impl From<AdaptiveError> for Failure {
+    fn from(error: AdaptiveError) -> Self {
+        match error {
+            AdaptiveError::Solve(error) => error.into(),
+            AdaptiveError::Estimate(error) => error.into(),
+            error => Self::Adaptive(error),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod alternate;
 mod barycentre;
 mod burn_in;
 mod decay;
+mod errors;
 mod estimate;
 mod experiment;
 mod fit;

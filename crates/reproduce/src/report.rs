@@ -59,6 +59,7 @@ impl Report {
 impl VerdictReport {
     fn new(verdict: &Verdict) -> Self {
         let (rule, tolerance) = match verdict.rule {
+            Rule::Equal => ("equal", None),
             Rule::Within(distance) => ("within", Some(distance)),
             Rule::Factor(factor) => ("factor", Some(factor)),
             Rule::AtMost => ("at-most", None),

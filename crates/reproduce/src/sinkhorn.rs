@@ -7,13 +7,10 @@
 use danskin::ctx::Ctx;
 use danskin::prelude::*;
 use danskin::vector::{distance, norm};
-use danskin_bench::choice::EstimatorKind;
-use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
 
+use crate::errors::Errors;
 use crate::experiment::{Experiment, Failure, Outcome, Size};
-use crate::fit::{FLOOR, later_slope};
 use crate::spectrum;
-use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
 
 /// n and k.
@@ -24,15 +21,10 @@ const SMALL_EPS: f64 = 1e-3;
 const CONVERGED: usize = 3000;
 const AT_SMALL_EPS: usize = 20_000;
 
+const UP: &str = "error of the gradient, up to a constant, ‖g - g*‖ / ‖g*‖";
+
 /// The experiment.
 pub(crate) struct Transported;
-
-/// The errors of g1, g2 and g3, up to a constant and relative to ‖g*‖, at each t.
-#[derive(Clone, Debug)]
-pub(crate) struct Errors {
-    pub(crate) steps: Vec<usize>,
-    pub(crate) errors: Vec<[f64; 3]>,
-}
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -112,53 +104,10 @@ pub(crate) fn contraction(problem: &Transport, x: &[f64], z: &[f64], ctx: &mut C
     spectrum::of_gram(&shares, &vec![1.0; v.len()])[v.len() - 2]
 }
 
-impl Errors {
-    /// Those of `gradients`, at each of `steps`; `exact` is centred.
-    pub(crate) fn of(gradients: Vec<[Vec<f64>; 3]>, exact: &[f64], steps: Vec<usize>) -> Self {
-        let error = |g: Vec<f64>| distance(&centred(g), exact) / norm(exact);
-        Self { steps, errors: gradients.into_iter().map(|each| each.map(error)).collect() }
-    }
-
-    /// Places at which error `k` is above rounding, from the first step on.
-    pub(crate) fn seen(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
-        let stepped = self.steps.iter().take_while(|t| **t == 0).count();
-        (stepped..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR)
-    }
-
-    /// The rate of g1 over ln kappa.
-    pub(crate) fn rate(&self, kappa: f64) -> f64 {
-        later_slope(self.seen(0).map(|place| (self.steps[place] as f64 * kappa.ln(), self.errors[place][0].ln())))
-    }
-
-    /// The power of the error of g1 that the error of `k` is, over t where `over_t`.
-    pub(crate) fn power(&self, k: usize, over_t: bool) -> f64 {
-        let of = |place: usize| self.errors[place][k] / if over_t { self.steps[place] as f64 } else { 1.0 };
-        later_slope(self.seen(k).map(|place| (self.errors[place][0].ln(), of(place).ln())))
-    }
-
-    pub(crate) fn table(&self, name: &'static str) -> Table {
-        let rows = self.steps.iter().zip(&self.errors).map(|(t, errors)| [&[*t as f64], &errors[..]].concat());
-        Table::new(name, ["t", "analytic", "automatic", "implicit"]).with(rows)
-    }
-
-    pub(crate) fn drawing(&self, title: &str, across: &str, kappa: f64) -> Drawing {
-        let mut curves = Vec::new();
-        for (k, (&kind, power)) in EstimatorKind::ALL.iter().zip([1.0, 2.0, 2.0]).enumerate() {
-            let points: Vec<_> =
-                self.steps.iter().zip(&self.errors).map(|(t, errors)| (*t as f64, errors[k])).collect();
-            let seen: Vec<_> = self.seen(k).map(|place| points[place]).collect();
-            if let Some(middle) = seen.get(seen.len() * 2 / 3) {
-                let over_t = kind == EstimatorKind::Automatic;
-                let factor = |t: f64| if over_t { t / middle.0 } else { 1.0 };
-                let law = |t: f64| 1.5 * middle.1 * factor(t) * kappa.powf(power * (t - middle.0));
-                let name = ["theory: kappa^t", "theory: t kappa^2t", "theory: kappa^2t"][k];
-                curves.push(Curve::theory(name, seen.iter().map(|(t, _)| (*t, law(*t))).collect()));
-            }
-            curves.push(Curve { stroke: Stroke::Plain, ..Curve::measured(kind.to_string(), colour(kind), points) });
-        }
-        let up = Axis::logarithmic("error of the gradient, up to a constant, ‖g - g*‖ / ‖g*‖");
-        Drawing { title: title.to_owned(), across: Axis::from_zero(across), up, curves }
-    }
+/// The errors of `gradients` up to a constant, at each of `steps`; `exact` is centred.
+fn errors(gradients: Vec<[Vec<f64>; 3]>, exact: &[f64], steps: Vec<usize>) -> Errors {
+    let error = |g: Vec<f64>| distance(&centred(g), exact) / norm(exact);
+    Errors { steps, errors: gradients.into_iter().map(|each| each.map(error)).collect() }
 }
 
 impl Experiment for Transported {
@@ -175,7 +124,7 @@ impl Experiment for Transported {
         let u = &converged.z()[..n];
 
         let steps: Vec<usize> = (0..=40).collect();
-        let sweeps = Errors::of(gradients((&problem, &x), &Sinkhorn, &steps, ctx)?, &exact, steps);
+        let sweeps = errors(gradients((&problem, &x), &Sinkhorn, &steps, ctx)?, &exact, steps);
         let semi_dual = problem.semi_dual();
         let smoothness = semi_dual.smoothness(Point::new(u, &x), ctx).unwrap_or(f64::NAN);
         let mut hessian = vec![0.0; n * n];
@@ -183,7 +132,7 @@ impl Experiment for Transported {
         let mu = spectrum::of_symmetric(n, &hessian)[1];
         let ascent = GradientDescent::new(StepSize::Fixed(1.0 / smoothness));
         let steps: Vec<usize> = (0..=2000).step_by(50).collect();
-        let ascent = Errors::of(gradients((&semi_dual, &x), &ascent, &steps, ctx)?, &exact, steps);
+        let ascent = errors(gradients((&semi_dual, &x), &ascent, &steps, ctx)?, &exact, steps);
 
         let (small, x_small) = instance(SMALL_EPS);
         let found = Solve::new(&small, &Sinkhorn, &x_small).stop(Stop::steps(AT_SMALL_EPS)).run_in(ctx)?;
@@ -239,10 +188,10 @@ impl Experiment for Transported {
             *difference,
         ));
         let drawings = vec![
-            sweeps.drawing("Sinkhorn, 100 x 30, eps = 0.1", "iterations t: sweeps", *kappa),
+            sweeps.drawing("Sinkhorn, 100 x 30, eps = 0.1", ("iterations t: sweeps", UP), *kappa),
             ascent.drawing(
                 "gradient ascent on the semi-dual, 100 x 30, eps = 0.1",
-                "iterations t: steps 1/L",
+                ("iterations t: steps 1/L", UP),
                 *kappa_of_ascent,
             ),
         ];

@@ -5,6 +5,8 @@ use std::fmt;
 /// When what was found is what was predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
+    /// It is that very number.
+    Equal,
     /// It is no farther from it than this.
     Within(f64),
     /// It is at most this many times larger or smaller; both are positive.
@@ -40,6 +42,7 @@ impl Verdict {
     pub fn passed(&self) -> bool {
         let Self { predicted, found, .. } = *self;
         match self.rule {
+            Rule::Equal => (found - predicted).abs() == 0.0,
             Rule::Within(distance) => (found - predicted).abs() <= distance,
             Rule::Factor(factor) => found > 0.0 && (found / predicted).ln().abs() <= factor.ln(),
             Rule::AtMost => found <= predicted,
@@ -70,6 +73,7 @@ impl fmt::Display for Verdict {
         let (predicted, found) = (number(*predicted), number(*found));
         write!(f, "{claim}: theory ")?;
         match rule {
+            Rule::Equal => write!(f, "exactly {predicted}"),
             Rule::Within(distance) => write!(f, "{predicted} (within {})", number(*distance)),
             Rule::Factor(factor) => write!(f, "{predicted} (within a factor of {})", number(*factor)),
             Rule::AtMost => write!(f, "at most {predicted}"),
@@ -86,6 +90,8 @@ mod tests {
     #[test]
     fn rules_are_kept_at_their_edges() {
         for (rule, found, passed) in [
+            (Rule::Equal, 2.0, true),
+            (Rule::Equal, 2.0 + f64::EPSILON * 2.0, false),
             (Rule::Within(0.5), 2.5, true),
             (Rule::Within(0.5), 2.6, false),
             (Rule::Factor(2.0), 1.0, true),

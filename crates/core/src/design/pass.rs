@@ -333,6 +333,7 @@ impl<R: Rows> Job<'_, R> {
                 }
             },
             [v, w] if self.width == 1 => match self.order.of_block(first, dots.len()) {
+                None if rows.dots_at_once(first, v, dots) && rows.dots_at_once(first, w, more_dots) => {}
                 None => {
                     for (k, (of_v, of_w)) in dots.iter_mut().zip(more_dots).enumerate() {
                         rows.look_ahead(first + k);
@@ -360,8 +361,10 @@ impl<R: Rows> Job<'_, R> {
     #[inline]
     fn accumulate(&self, first: usize, weights: &[f64], out: &mut [f64]) {
         let (rows, is_first_visit) = (self.rows, self.inputs.is_empty());
-        if self.width == 1 && rows.axpys_at_once(first, weights, out) {
-        } else if self.width == 1 {
+        if self.width == 1 {
+            if rows.axpys_at_once(first, weights, out) {
+                return;
+            }
             for (k, &weight) in weights.iter().enumerate() {
                 if is_first_visit {
                     rows.look_ahead(first + k);
@@ -421,18 +424,26 @@ mod tests {
     fn dense_rows_together_have_the_bits_of_each() {
         for (n, m) in [(1, 1), (3, 7), (9, 64), (13, 77), (70, 203), (5, 9001)] {
             let (values, v, w) = (random::vector(n * m, 1), random::vector(m, 2), random::vector(n, 3));
+            let other = random::vector(m, 4);
             let design = Design::dense(n, m, values.clone()).unwrap();
-            let (mut dots, mut out) = (vec![0.0; n], vec![0.0; m]);
+            let (mut dots, mut pairs, mut out) = (vec![0.0; n], vec![0.0; 2 * n], vec![0.0; m]);
             let link = |block: Block<'_>| {
                 block.row_output.copy_from_slice(block.dots[0]);
                 block.weights.copy_from_slice(&w[block.first..][..block.rows]);
             };
             let pass = Pass { inputs: &[&v], row_output: &mut dots, out: &mut out, ..Pass::default() };
             design.matrix().pass(pass, &link, &mut Ctx::new());
+            let link = |block: Block<'_>| {
+                let each = block.dots[0].iter().zip(block.dots[1]);
+                block.row_output.chunks_exact_mut(2).zip(each).for_each(|(out, (a, b))| out.copy_from_slice(&[*a, *b]));
+            };
+            let pass = Pass { inputs: &[&other, &v], row_output: &mut pairs, ..Pass::default() };
+            design.matrix().pass(pass, &link, &mut Ctx::new());
             let mut expected = vec![0.0; m];
             // In one piece.
             for (i, row) in values.chunks_exact(m).enumerate() {
-                assert_eq!(dots[i].to_bits(), crate::vector::dot(row, &v).to_bits(), "{n} x {m}, row {i}");
+                let of = |v: &[f64]| crate::vector::dot(row, v);
+                assert_eq!((dots[i], &pairs[2 * i..][..2]), (of(&v), &[of(&other), of(&v)][..]), "{n} x {m}, row {i}");
                 crate::vector::axpy(w[i], row, &mut expected);
             }
             if design.cuts.len() == 2 {

@@ -11,16 +11,16 @@ use danskin::prelude::*;
 use danskin::symmetric::SymmetricPattern;
 use danskin::vector::dot;
 use danskin_bench::choice::EstimatorKind;
-use danskin_bench::plot::Axis;
+use danskin_bench::plot::{Axis, Curve, Drawing, colour};
 use faer::linalg::solvers::Solve as _;
 use faer::{Mat, Side};
 
 use super::{Paths, STEPS, descend, drawing, paths, table};
 use crate::estimate::estimate;
 use crate::experiment::{Failure, Outcome};
+use crate::fit::FLOOR;
 use crate::random::Random;
 use crate::repeat::largest;
-use crate::spectrum;
 use crate::verdict::{Rule, Verdict};
 
 const LATENT: usize = 6;
@@ -32,6 +32,8 @@ const OUTER: usize = 400;
 /// What is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
+    /// 1 - rho times the least eigenvalue of Q.
+    kappa: f64,
     paths: Paths,
     /// Where descent by g1 ends after twice the steps of each of `STEPS`.
     doubled: Vec<f64>,
@@ -51,14 +53,10 @@ pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {
     let target = Mat::from_fn(PARAMETERS, 1, |i, _| MU * a[i]);
     let saddle = curvature.llt(Side::Lower).expect("it is at least mu").solve(&target);
     let saddle: Vec<f64> = (0..PARAMETERS).map(|i| saddle[(i, 0)]).collect();
-    let columns = |matrix: &Mat<f64>| {
-        (0..matrix.ncols())
-            .flat_map(|j| (0..matrix.nrows()).map(move |i| (i, j)))
-            .map(|at| matrix[at])
-            .collect::<Vec<_>>()
-    };
-    let eta = 1.0 / spectrum::of_symmetric(PARAMETERS, &columns(&curvature))[PARAMETERS - 1];
-    let rho = 1.0 / spectrum::of_symmetric(LATENT, &columns(&price))[LATENT - 1];
+    let spectrum = |matrix: &Mat<f64>| matrix.self_adjoint_eigenvalues(Side::Lower).expect("the entries are finite");
+    let eta = 1.0 / spectrum(&curvature)[PARAMETERS - 1];
+    let of_price = spectrum(&price);
+    let rho = 1.0 / of_price[LATENT - 1];
 
     // The lower triangle, column by column.
     let lower = |j: usize| (j..LATENT).map(move |i| (i, j));
@@ -80,22 +78,55 @@ pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {
     };
     let doubled: Result<Vec<_>, Failure> =
         STEPS.iter().map(|t| Ok(path(EstimatorKind::Analytic, 2 * t)?[OUTER])).collect();
-    Ok(Measured { doubled: doubled?, paths: paths(path)? })
+    Ok(Measured { kappa: 1.0 - rho * of_price[0], doubled: doubled?, paths: paths(path)? })
 }
 
 impl Measured {
     pub(crate) fn show(&self, outcome: &mut Outcome) {
-        let ends = |k: usize| self.paths.iter().map(move |three| three[k].last().copied().unwrap_or(f64::NAN));
-        let apart = ends(1).zip(&self.doubled).map(|(automatic, doubled)| (automatic - doubled).abs());
+        let apart = self.ends(1).zip(&self.doubled).map(|(automatic, doubled)| (automatic - doubled).abs());
         let mut claim = |claim: &str, found: f64| {
             // Rounding of x, of which F'' at its condition of some ten makes little more.
             outcome.verdicts.push(Verdict::new(format!("matrix game: {claim}"), 1e-13, Rule::AtMost, found));
         };
-        claim("‖x - x*‖ / ‖x*‖ where descent by g3 ends at any t", largest(ends(2)));
+        claim("‖x - x*‖ / ‖x*‖ where descent by g3 ends at any t", largest(self.ends(2)));
         claim("distance between the ends by g2 after t steps and by g1 after 2t", largest(apart));
         outcome.tables.push(table("matrix", &self.paths));
         let up = Axis::logarithmic("distance to the saddle, ‖x_k - x*‖ / ‖x*‖");
-        outcome.drawings.push(("matrix", vec![drawing("a matrix game, z_0 = 0 at each step", up, &self.paths)]));
+        let descent = drawing("a matrix game, z_0 = 0 at each step", up, &self.paths);
+        outcome.drawings.push(("matrix", vec![self.drawing_of_ends(), descent]));
+    }
+
+    /// Where descent by estimator `k` ends, for each of `STEPS`.
+    fn ends(&self, k: usize) -> impl Iterator<Item = f64> + '_ {
+        self.paths.iter().map(move |three| three[k].last().copied().unwrap_or(f64::NAN))
+    }
+
+    fn drawing_of_ends(&self) -> Drawing {
+        let at = |ends: &mut dyn Iterator<Item = f64>, times: usize| -> Vec<(f64, f64)> {
+            STEPS.iter().map(|t| (times * t) as f64).zip(ends).collect()
+        };
+        let mut of_g1 = [at(&mut self.ends(0), 1), at(&mut self.doubled.iter().copied(), 2)].concat();
+        of_g1.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut curves = Vec::new();
+        let laws = [("theory: kappa^t", 1.0), ("theory: kappa^2t", 2.0)];
+        for ((kind, points), (name, power)) in
+            [(EstimatorKind::Analytic, of_g1), (EstimatorKind::Automatic, at(&mut self.ends(1), 1))]
+                .into_iter()
+                .zip(laws)
+        {
+            let seen = || points.iter().filter(|point| point.1 > FLOOR);
+            if let Some(last) = seen().next_back() {
+                let law = |t: f64| last.1 * self.kappa.powf(power * (t - last.0));
+                curves.push(Curve::theory(name, seen().map(|(t, _)| (*t, law(*t))).collect()));
+            }
+            curves.push(Curve::measured(kind.to_string(), colour(kind), points));
+        }
+        Drawing {
+            title: "a matrix game, 4 x 6".to_owned(),
+            across: Axis::from_zero("inner iterations t, from z_0 = 0 at each step on x"),
+            up: Axis::logarithmic("where descent ends, ‖x - x*‖ / ‖x*‖"),
+            curves,
+        }
     }
 
     /// Measurements that are wrong, and the claims that find out.

@@ -11,14 +11,13 @@ use danskin::ctx::Ctx;
 use danskin::prelude::*;
 use danskin::vector::{axpy, distance, dot, norm};
 use danskin_bench::choice::EstimatorKind;
-use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
+use danskin_bench::plot::Axis;
 
 use super::{Paths, descend, drawing, paths, table};
+use crate::errors::Errors;
 use crate::estimate::estimate;
 use crate::experiment::{Failure, Outcome};
-use crate::fit::{FLOOR, later_slope};
 use crate::random::Random;
-use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
 
 const ROWS: usize = 40;
@@ -37,8 +36,8 @@ const LAST: usize = 20;
 pub(crate) struct Measured {
     /// max_i c_i ‖x*‖² / gamma.
     kappa: f64,
-    /// ‖g - g*‖ / ‖g*‖ at x* by g1, g2 and g3, at t = 1, 2, ...
-    errors: Vec<[f64; 3]>,
+    /// ‖g - g*‖ / ‖g*‖ at x*.
+    errors: Errors,
     paths: Paths,
     /// The worst loss of x*, with its penalty, over that of the x that is best where nothing moves.
     worst: f64,
@@ -62,10 +61,7 @@ pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {
     let zero = vec![0.0; ROWS * COLUMNS];
     // F'' is at most that without z over 1 - kappa, and this far more.
     let eta = 1.0 / (0.25 * norm(design.row_squares()) + MU);
-    let mut gradient = |kind, t, x: &[f64]| -> Result<(Vec<f64>, Vec<f64>), Failure> {
-        let (gradient, z) = estimate((&problem, &solver, &implicit), kind, t, (&zero, x), ctx)?;
-        Ok((gradient, z))
-    };
+    let mut gradient = |kind, t, x: &[f64]| estimate((&problem, &solver, &implicit), kind, t, (&zero, x), ctx);
     let mut saddle = vec![0.0; COLUMNS];
     for _ in 0..CONVERGED {
         let (found, _) = gradient(EstimatorKind::Implicit, 300, &saddle)?;
@@ -99,57 +95,30 @@ pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {
         .zip(z.chunks_exact(COLUMNS))
         .zip(&labels)
         .map(|((u, z), y)| Logistic.second(u + dot(z, &saddle), *y).0 * square / GAMMA);
+    let errors = Errors { steps: (1..=LAST).collect(), errors };
     Ok(Measured { kappa: slowest.fold(0.0, f64::max), errors, paths, worst })
 }
 
 impl Measured {
-    /// The slope of ln(error of `k`) in what `across` makes of t and the errors, over t where `over_t`.
-    fn slope(&self, k: usize, over_t: bool, across: impl Fn(f64, &[f64; 3]) -> f64) -> f64 {
-        let seen = self.errors.iter().enumerate().filter(|(_, errors)| errors[k] > FLOOR);
-        later_slope(seen.map(|(place, errors)| {
-            let t = (place + 1) as f64;
-            (across(t, errors), (errors[k] / if over_t { t } else { 1.0 }).ln())
-        }))
-    }
-
     pub(crate) fn show(&self, outcome: &mut Outcome) {
         let mut verdict = |claim: &str, predicted, rule, found| {
             outcome.verdicts.push(Verdict::new(format!("robust training: {claim}"), predicted, rule, found));
         };
-        let rate = self.slope(0, false, |t, _| t * self.kappa.ln());
-        verdict("rate of g1 at x* over ln kappa", 1.0, Rule::Within(0.05), rate);
+        verdict("rate of g1 at x* over ln kappa", 1.0, Rule::Within(0.05), self.errors.rate(self.kappa));
         for (k, what) in [(1, "g2 over t"), (2, "g3")] {
             let claim = format!("power of the error of g1 that the error of {what} is");
-            verdict(&claim, 2.0, Rule::Within(0.15), self.slope(k, k == 1, |_, errors| errors[0].ln()));
+            verdict(&claim, 2.0, Rule::Within(0.15), self.errors.power(k, k == 1));
         }
         // x* minimises the worst loss, and the other x the loss of rows that do not move.
         verdict("worst loss of x* over that of plain training", 1.0 - 1e-6, Rule::AtMost, self.worst);
 
-        let header = ["t", "analytic", "automatic", "implicit"];
-        let rows = self.errors.iter().enumerate().map(|(place, errors)| [&[(place + 1) as f64], &errors[..]].concat());
-        outcome.tables.push(Table::new("robust-errors", header).with(rows));
+        outcome.tables.push(self.errors.table("robust-errors"));
         outcome.tables.push(table("robust", &self.paths));
         let up = Axis::logarithmic("distance to the best model, ‖x_k - x*‖ / ‖x*‖");
         let descent = drawing("robust logistic regression, z_0 = 0 at each step", up, &self.paths);
-        outcome.drawings.push(("robust", vec![self.drawing(), descent]));
-    }
-
-    fn drawing(&self) -> Drawing {
-        let mut curves = Vec::new();
-        for (k, (&kind, power)) in EstimatorKind::ALL.iter().zip([1.0, 2.0, 2.0]).enumerate() {
-            let points: Vec<_> = self.errors.iter().enumerate().map(|(place, e)| ((place + 1) as f64, e[k])).collect();
-            let seen: Vec<_> = points.iter().take_while(|point| point.1 > FLOOR).copied().collect();
-            if let Some(middle) = seen.get(2 * seen.len() / 3) {
-                let factor = |t: f64| if k == 1 { t / middle.0 } else { 1.0 };
-                let law = |t: f64| 1.5 * middle.1 * factor(t) * self.kappa.powf(power * (t - middle.0));
-                let name = ["theory: kappa^t", "theory: t kappa^2t", "theory: kappa^2t"][k];
-                curves.push(Curve::theory(name, seen.iter().map(|(t, _)| (*t, law(*t))).collect()));
-            }
-            curves.push(Curve { stroke: Stroke::Plain, ..Curve::measured(kind.to_string(), colour(kind), points) });
-        }
-        let up = Axis::logarithmic("error of the gradient at x*, ‖g - g*‖ / ‖g*‖");
-        let title = "robust logistic regression, 40 x 5".to_owned();
-        Drawing { title, across: Axis::from_zero("inner iterations t"), up, curves }
+        let axes = ("inner iterations t", "error of the gradient at x*, ‖g - g*‖ / ‖g*‖");
+        let errors = self.errors.drawing("robust logistic regression, 40 x 5", axes, self.kappa);
+        outcome.drawings.push(("robust", vec![errors, descent]));
     }
 
     /// Measurements that are wrong, and the claims that find out.
@@ -157,7 +126,7 @@ impl Measured {
     pub(crate) fn broken(&self) -> Vec<(&'static str, Self)> {
         let with = |k: usize| {
             let mut broken = self.clone();
-            broken.errors.iter_mut().for_each(|errors| errors[k] = errors[0]);
+            broken.errors.errors.iter_mut().for_each(|errors| errors[k] = errors[0]);
             broken
         };
         vec![

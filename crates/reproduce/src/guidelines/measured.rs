@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use danskin::adaptive::{Accuracy, Adaptive, AdaptiveError, Outcome as Met};
+use danskin::adaptive::{Accuracy, Adaptive, Outcome as Met};
 use danskin::ctx::Ctx;
 use danskin::data::Shipped;
 use danskin::prelude::*;
@@ -231,12 +231,7 @@ impl Run {
             }
         }
         for wanted in WANTED {
-            let found = Adaptive::new(Accuracy::Relative(wanted)).gradient_in(problem, x, None, ctx);
-            let found = found.map_err(|error| match error {
-                AdaptiveError::Solve(error) => Failure::Solve(error),
-                AdaptiveError::Estimate(error) => error.into(),
-                error => unreachable!("{error}"),
-            })?;
+            let found = Adaptive::new(Accuracy::Relative(wanted)).gradient_in(problem, x, None, ctx)?;
             let error = distance(&found.gradient.value, &exact[0]) / norm(&exact[0]);
             self.chosen.push(Chosen { wanted, met: found.outcome == Met::Met, passes: found.cost.passes, error });
         }

@@ -239,16 +239,16 @@ impl Guidelines {
             |claim: String, predicted, rule, found| verdicts.push(Verdict::new(claim, predicted, rule, found));
 
         let more = all(Way::Analytic).map(|(_, one)| one.of_z as f64 - one.t as f64);
-        claim("passes of z_T less T".to_owned(), 1.0, Rule::Within(0.0), farthest(1.0, more));
+        claim("passes of z_T less T".to_owned(), 1.0, Rule::Equal, farthest(1.0, more));
         let own = all(Way::Analytic).map(|(_, one)| one.passes as f64);
-        claim("passes of g1 beyond z_T".to_owned(), 0.0, Rule::Within(0.0), largest(own));
+        claim("passes of g1 beyond z_T".to_owned(), 0.0, Rule::Equal, largest(own));
         let own = all(Way::Tape).map(|(_, one)| one.passes as f64 / one.t as f64);
-        claim("passes of g2 by a tape over T".to_owned(), 1.0, Rule::Within(0.0), farthest(1.0, own));
+        claim("passes of g2 by a tape over T".to_owned(), 1.0, Rule::Equal, farthest(1.0, own));
         let tape = all(Way::Tape).filter(|(run, _)| !run.is_ridge);
         let share = tape.map(|(run, one)| one.recorded as f64 / (8 * one.t * run.n.min(run.m)) as f64);
-        claim("bytes of the tape over 8 T min(n, m)".to_owned(), 1.0, Rule::Within(0.0), farthest(1.0, share));
+        claim("bytes of the tape over 8 T min(n, m)".to_owned(), 1.0, Rule::Equal, farthest(1.0, share));
         let tape = all(Way::Tape).filter(|(run, _)| run.is_ridge).map(|(_, one)| one.recorded as f64);
-        claim("bytes of the tape of ridge regression".to_owned(), 0.0, Rule::Within(0.0), largest(tape));
+        claim("bytes of the tape of ridge regression".to_owned(), 0.0, Rule::Equal, largest(tape));
 
         let held = all(Way::Checkpoints).map(|(run, one)| one.recorded as f64 / (8 * BUDGET * run.m) as f64);
         claim("bytes of checkpoints and records over their budget".to_owned(), 1.0, Rule::AtMost, largest(held));
@@ -256,13 +256,13 @@ impl Guidelines {
             one.passes as f64 / one.division.map_or(f64::NAN, |division| by_checkpoints(one.t, division))
         });
         let text = "passes of g2 by checkpoints over T + r T - l binomial(c + r, r - 1) + N - 1";
-        claim(text.to_owned(), 1.0, Rule::Within(0.0), farthest(1.0, again));
+        claim(text.to_owned(), 1.0, Rule::Equal, farthest(1.0, again));
         let apart = largest(runs.iter().flat_map(|run| run.apart.iter().copied()));
-        claim("g2 by checkpoints less g2 by the tape".to_owned(), 0.0, Rule::Within(0.0), apart);
+        claim("g2 by checkpoints less g2 by the tape".to_owned(), 0.0, Rule::Equal, apart);
 
         let beyond = by_cg()
             .map(|(_, _, one)| one.passes as f64 - one.iterations.map_or(f64::NAN, |iterations| iterations as f64));
-        claim("passes of g3 less its iterations".to_owned(), 2.0, Rule::Within(0.0), farthest(2.0, beyond));
+        claim("passes of g3 less its iterations".to_owned(), 2.0, Rule::Equal, farthest(2.0, beyond));
         let share = by_cg().map(|(k, run, one)| {
             let most = most_iterations(run.condition, RESIDUALS[k]);
             one.iterations.map_or(f64::NAN, |iterations| iterations as f64 / most)
@@ -281,7 +281,7 @@ impl Guidelines {
             };
             let ratios = of_loss(true).filter_map(ratio);
             let text = format!("ridge: fewest passes to {wanted:.0e} by g2 over those by g1");
-            claim(text, 1.0, Rule::Within(0.0), farthest(1.0, ratios));
+            claim(text, 1.0, Rule::Equal, farthest(1.0, ratios));
             let text = format!("logistic: fewest passes to {wanted:.0e} by g2 over those by g1, median");
             // To first order in z_T - z*, as above; the T looked at are up to 1.5 times apart.
             claim(text, 1.0, Rule::Factor(1.5), median(of_loss(false).filter_map(ratio)));

@@ -31,14 +31,12 @@ pub struct Kernel {
 }
 
 /// Whether sums of scaled entries of K can be relied on.
-#[must_use]
-pub fn are_sums(sums: &[f64]) -> bool {
+pub(crate) fn are_sums(sums: &[f64]) -> bool {
     sums.iter().all(|sum| SUMS.contains(sum))
 }
 
 /// Whether scalings of rows or columns of K can be relied on.
-#[must_use]
-pub fn are_scalings(mut scalings: impl Iterator<Item = f64>) -> bool {
+pub(crate) fn are_scalings(mut scalings: impl Iterator<Item = f64>) -> bool {
     scalings.all(|scaling| SCALINGS.contains(&scaling))
 }
 

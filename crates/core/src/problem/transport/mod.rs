@@ -27,7 +27,8 @@ mod kernel;
 
 use std::sync::Arc;
 
-pub use kernel::{Kernel, are_scalings, are_sums};
+pub use kernel::Kernel;
+pub(crate) use kernel::{are_scalings, are_sums};
 use rayon::prelude::*;
 use thiserror::Error;
 
