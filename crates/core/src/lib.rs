@@ -39,7 +39,7 @@ pub mod outer;
 pub mod problem;
 pub mod random;
 mod rowwise;
-mod simd;
+pub mod simd;
 pub mod solve;
 pub mod solver;
 pub mod symmetric;

@@ -5,13 +5,13 @@
 #![allow(unsafe_code)]
 
 /// A loop over numbers, to be inlined into functions compiled for different instructions.
-pub(crate) trait Loop {
+pub trait Loop {
     /// Does it. Implementations are `#[inline(always)]`: what is called apart is compiled for the least that any machine has.
     fn run(self);
 }
 
 /// Runs `work` by the widest instructions there are.
-pub(crate) fn widest(work: impl Loop) {
+pub fn widest(work: impl Loop) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {

@@ -1,0 +1,7 @@
+//! Sparse coding: the Lasso, one signal or thousands that share D, to a duality gap.
+//!
+//! ```text
+//! min_z  1/2 ‖u - D z‖² + sum_j (lambda_j |z_j| + mu_j z_j² / 2)
+//! ```
+//!
+//! The problem itself, and the plain solvers of it that are differentiated step by step, are those of `danskin-core`; here are the solvers that end soonest.
