@@ -42,23 +42,25 @@ pub mod prelude {
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};
     pub use danskin_core::linear::HessianSolver;
     pub use danskin_core::outer::{Discrepancy, Envelope, HeldOut, Linear, Outer};
+    pub use danskin_core::problem::composite::{Composite, Kinks};
     pub use danskin_core::problem::glm::{Glm, Wrt};
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::quadratic::Quadratic;
     pub use danskin_core::problem::robust::Robust;
+    pub use danskin_core::problem::sparse_glm::{Lasso, SparseGlm};
     pub use danskin_core::problem::transport::{SemiDual, Transport};
     pub use danskin_core::problem::{
         AssembleHessian, Batch, FiniteSum, GramHessian, Objective, Point, Problem, SparseHessian, Work,
     };
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
     pub use danskin_core::solver::{
-        Backtracking, Decay, GradientDescent, HeavyBall, Iterate, Lbfgs, Momentum, Nesterov, Newton, Sgd, Sinkhorn,
-        SolveError, Solver, State, Step, StepSize, Svrg,
+        Backtracking, Decay, Fista, GradientDescent, HeavyBall, Ista, Iterate, Lbfgs, Momentum, Nesterov, Newton, Sgd,
+        Sinkhorn, SolveError, Solver, State, Step, StepSize, Svrg,
     };
     pub use danskin_implicit::{
         AfterNewton, Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept,
-        Nystrom, Preconditioner, SparseCholesky,
+        Nystrom, OnSupport, Preconditioner, SparseCholesky,
     };
     pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Pulled, Recorded, Replay, Tangents, Tape, Unroll};
 }

@@ -18,6 +18,7 @@ mod checkpoints;
 mod forward;
 mod gradient_descent;
 mod momentum;
+mod proximal;
 mod recorded_point;
 mod records;
 mod replay;

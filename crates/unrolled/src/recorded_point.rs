@@ -22,6 +22,25 @@ pub(crate) fn point_len<P: Problem + ?Sized>(problem: &P) -> usize {
     }
 }
 
+/// Writes what of `at` is recorded.
+pub(crate) fn write_point<P: Problem + ?Sized>(problem: &P, at: Point<'_>, record: &mut [f64]) {
+    if !problem.has_constant_second_derivatives() {
+        record.copy_from_slice(if keeps_memo(problem) { at.memo } else { at.z });
+    }
+}
+
+/// The point that `record` was written at; `known` stands for it where second derivatives are the same everywhere.
+pub(crate) fn read_point<'a, P: Problem + ?Sized>(problem: &P, record: &'a [f64], known: Point<'a>) -> Point<'a> {
+    if problem.has_constant_second_derivatives() {
+        // With its memo, so that D z is not computed at every step.
+        known
+    } else if keeps_memo(problem) {
+        Point { z: &[], memo: record, grad_z: &[], ..known }
+    } else {
+        Point::new(record, known.x)
+    }
+}
+
 /// Takes a step, with the point before it at the front of `record`; `rest` writes what follows, once the step is taken.
 pub(crate) fn step_recorded<P, S>(
     solver: &S,
@@ -37,9 +56,7 @@ where
     S: Solver<P>,
 {
     let (point, after) = record.split_at_mut(point_len(problem));
-    if !problem.has_constant_second_derivatives() {
-        point.copy_from_slice(if keeps_memo(problem) { state.memo() } else { state.latent() });
-    }
+    write_point(problem, state.at(x), point);
     let step = solver.step(problem, x, state, ctx)?;
     rest(state, after);
     Ok(step)
@@ -52,13 +69,5 @@ where
     T: State,
 {
     let (point, rest) = step.record.split_at(point_len(step.problem));
-    let at = if step.problem.has_constant_second_derivatives() {
-        // With its memo, so that D z is not computed at every step.
-        step.state.at(step.x)
-    } else if keeps_memo(step.problem) {
-        Point { z: &[], x: step.x, memo: point, grad_z: &[] }
-    } else {
-        Point::new(point, step.x)
-    };
-    (at, rest)
+    (read_point(step.problem, point, step.state.at(step.x)), rest)
 }

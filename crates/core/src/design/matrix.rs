@@ -70,6 +70,35 @@ impl<'a> Matrix<'a> {
         Ok(Design::new(Storage::Sparse(with_rows!(self, rows => transposed(rows)))))
     }
 
+    /// Some columns of D as a design of their own, in the order of `columns`, which increase.
+    ///
+    /// # Panics
+    ///
+    /// If they do not increase, or one is not below m.
+    #[must_use]
+    pub fn columns_of(self, columns: &[usize]) -> Design {
+        assert!(columns.is_sorted_by(|a, b| a < b), "columns increase");
+        assert!(columns.last().is_none_or(|&last| last < self.columns()), "columns below m");
+        let (n, k) = (self.rows(), columns.len());
+        if let (Storage::Dense { columns: m, values, .. }, others) = (&self.design.storage, self.values) {
+            let values = others.unwrap_or(values);
+            let of_row = |row: usize| columns.iter().map(move |&j| values[row * m + j]);
+            return Design::new(Storage::Dense { rows: n, columns: k, values: (0..n).flat_map(of_row).collect() });
+        }
+        let mut place = vec![u32::MAX; self.columns()];
+        // There are no more columns than an index can name.
+        columns.iter().enumerate().for_each(|(to, &from)| place[from] = to as u32);
+        let (mut pointers, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        with_rows!(self, rows => for row in 0..n {
+            rows.each(row, |column, value| if place[column] != u32::MAX {
+                indices.push(place[column]);
+                values.push(value);
+            });
+            pointers.push(indices.len());
+        });
+        Design::new(Storage::Sparse(Compressed::new(k, pointers, indices, values)))
+    }
+
     /// Whether D is stored without a pattern.
     #[must_use]
     pub fn is_dense(self) -> bool {

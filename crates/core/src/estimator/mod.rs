@@ -11,6 +11,7 @@ use crate::ctx::{Cost, Ctx};
 use crate::linear::{LinearError, LinearSolve};
 use crate::outer::Envelope;
 use crate::problem::Objective;
+use crate::problem::composite::Kinks;
 use crate::solve::{Recorder, Solution, Status};
 use crate::solver::Solver;
 
@@ -29,13 +30,16 @@ pub struct Gradient {
     /// v with L_zz v = grad_z f at z_T, about, that the estimator came by on its way, length m: the solution of the linear solve; what the duals of the reverse
     /// pass sum up to, with their steps. Where f is L, z_T - v is nearer to z* than z_T.
     pub adjoint: Option<Vec<f64>>,
+    /// How far z_T is from where z*(x) has a kink, for problems that have some and estimators that look.
+    pub kinks: Option<Kinks>,
 }
 
 impl Gradient {
     /// A gradient without a linear solve; its cost is filled in by [`Solution::gradient`].
     #[must_use]
     pub fn new(value: Vec<f64>) -> Self {
-        Self { value, cost: Cost::default(), linear: None, certificate: Err(Uncertified::NotAsked), adjoint: None }
+        let certificate = Err(Uncertified::NotAsked);
+        Self { value, cost: Cost::default(), linear: None, certificate, adjoint: None, kinks: None }
     }
 }
 

@@ -30,12 +30,14 @@
 //! f must be strongly concave for errors to fall as those of minima do; a penalty on z makes it so.
 
 mod assemble;
+pub mod composite;
 mod finite_sum;
 pub mod glm;
 pub mod loss;
 pub mod penalty;
 pub mod quadratic;
 pub mod robust;
+pub mod sparse_glm;
 pub mod transport;
 
 pub use assemble::{AssembleHessian, GramHessian, SparseHessian, Work};

@@ -48,6 +48,31 @@ impl Penalty for Ridge {
     }
 }
 
+/// r(z) = 0: what is left of a problem whose penalty is dealt with apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unpenalised;
+
+impl Penalty for Unpenalised {
+    #[inline]
+    fn value(&self, _z: f64) -> f64 {
+        0.0
+    }
+
+    #[inline]
+    fn first(&self, _z: f64) -> f64 {
+        0.0
+    }
+
+    #[inline]
+    fn second(&self, _z: f64) -> f64 {
+        0.0
+    }
+
+    fn curvature(&self) -> (f64, f64) {
+        (0.0, 0.0)
+    }
+}
+
 /// r(z) = (1 - a) z²/2 + a (sqrt(z² + d²) - d): a smooth elastic net, in which |z| is rounded off within about d of 0.
 ///
 /// With s = sqrt(z² + d²): r' = (1 - a) z + a z / s, r'' = 1 - a + a d² / s³.

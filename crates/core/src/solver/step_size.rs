@@ -22,11 +22,16 @@ impl StepSize {
         at: Point<'_>,
         ctx: &mut Ctx,
     ) -> Result<f64, SolveError> {
+        self.choose_from(|| problem.smoothness(at, ctx))
+    }
+
+    /// rho, `smoothness` being a bound on the curvature where one is known.
+    pub(super) fn choose_from(self, smoothness: impl FnOnce() -> Option<f64>) -> Result<f64, SolveError> {
         match self {
             Self::Fixed(rho) if rho > 0.0 && rho.is_finite() => Ok(rho),
             Self::Fixed(rho) => Err(SolveError::InvalidStep { step: rho }),
             Self::Auto => {
-                let smoothness = problem.smoothness(at, ctx).ok_or(SolveError::UnknownSmoothness)?;
+                let smoothness = smoothness().ok_or(SolveError::UnknownSmoothness)?;
                 if !smoothness.is_finite() {
                     return Err(SolveError::InfiniteSmoothness);
                 }

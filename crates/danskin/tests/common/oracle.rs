@@ -21,6 +21,8 @@ pub(crate) struct Case {
     #[serde(rename = "C_rowmajor")]
     pub cost: Option<Vec<f64>>,
     pub b: Option<Vec<f64>>,
+    /// The data where x is D.
+    pub y: Option<Vec<f64>>,
     pub eps: Option<f64>,
     pub lam: Option<f64>,
     pub step: f64,

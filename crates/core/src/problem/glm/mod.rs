@@ -26,7 +26,7 @@ mod adjoint;
 mod bound;
 mod finite_sum;
 mod products;
-mod regularisation;
+pub(super) mod regularisation;
 
 use std::sync::{Arc, OnceLock};
 
@@ -186,7 +186,9 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     pub fn penalised_by<R2: Penalty>(self, penalty: R2) -> Glm<L, R2> {
         let Self { design, loss, penalty: _, wrt, targets, weights, lambdas, groups, hessian_rank_bound, constants } =
             self;
-        Glm { design, loss, penalty, wrt, targets, weights, lambdas, groups, hessian_rank_bound, constants }
+        let problem =
+            Glm { design, loss, penalty, wrt, targets, weights, lambdas, groups, hessian_rank_bound, constants };
+        problem.with_rank_bound()
     }
 
     /// The same problem with a weight for each row.
@@ -245,6 +247,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     fn with_rank_bound(self) -> Self {
         let (columns, width) = (self.design.columns(), self.loss.width());
         let penalised = match &*self.groups {
+            _ if self.penalty.curvature().1 == 0.0 => 0,
             [] if self.lambdas.first().is_some_and(|lambda| *lambda > 0.0) => columns,
             [] => 0,
             groups => groups.iter().filter(|&&group| self.lambdas[group as usize] > 0.0).count(),
@@ -266,22 +269,51 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         &self.design
     }
 
+    /// What x is.
+    pub(super) fn differentiated(&self) -> Wrt {
+        self.wrt
+    }
+
+    /// The same losses over some columns of D as it is at x, with `penalty` and the lambdas of those columns: x are the targets.
+    pub(super) fn on_columns<R2: Penalty>(&self, x: &[f64], columns: &[usize], penalty: R2) -> Glm<L, R2>
+    where
+        L: Clone,
+    {
+        let regularisation = self.regularisation(x);
+        let lambdas = (0..self.lambdas.len()).map(|group| regularisation.lambda(group)).collect();
+        let groups =
+            if self.groups.is_empty() { Vec::new() } else { columns.iter().map(|&j| self.groups[j]).collect() };
+        let problem = Glm {
+            design: Arc::new(self.matrix(x).columns_of(columns)),
+            loss: self.loss.clone(),
+            penalty,
+            wrt: Wrt::Targets,
+            targets: Vec::new(),
+            weights: self.weights(x).to_vec(),
+            lambdas,
+            groups,
+            hessian_rank_bound: 0,
+            constants: OnceLock::new(),
+        };
+        problem.with_rank_bound()
+    }
+
     /// D at x.
-    fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
+    pub(super) fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
         if self.wrt == Wrt::Design { self.design.with_values(x) } else { self.design.matrix() }
     }
 
     /// y at x.
-    fn targets<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+    pub(super) fn targets<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
         if self.wrt == Wrt::Targets { x } else { &self.targets }
     }
 
     /// The weights at x; empty for ones.
-    fn weights<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+    pub(super) fn weights<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
         if self.wrt == Wrt::Weights { x } else { &self.weights }
     }
 
-    fn regularisation<'a>(&'a self, x: &'a [f64]) -> Regularisation<'a, R> {
+    pub(super) fn regularisation<'a>(&'a self, x: &'a [f64]) -> Regularisation<'a, R> {
         let logarithms = self.wrt == Wrt::Regularisation;
         Regularisation {
             penalty: &self.penalty,
@@ -296,6 +328,11 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     /// Lanczos estimate raised by 5 %, without the penalty's share. `None` where the loss knows no bound or a weight is
     /// negative, infinite where it overflows.
     pub fn loss_smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
+        self.loss_smoothness_above(at, 0.0, ctx)
+    }
+
+    /// [`Glm::loss_smoothness`] where the losses may rise by `spare` above their value at `at`.
+    pub(super) fn loss_smoothness_above(&self, at: Point<'_>, spare: f64, ctx: &mut Ctx) -> Option<f64> {
         let (targets, weights, width) = (self.targets(at.x), self.weights(at.x), self.loss.width());
         let row = |i: usize| &targets[i * width..(i + 1) * width];
         let weight = |i: usize| weights.get(i).copied().unwrap_or(1.0);
@@ -303,7 +340,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let lowest: f64 =
             (0..n).map(|i| if weight(i) == 0.0 { 0.0 } else { weight(i) * self.loss.lower_bound(row(i)) }).sum();
         // No term exceeds what the level leaves it when all others are at their lowest.
-        let spare = if lowest == f64::NEG_INFINITY { f64::INFINITY } else { self.value(at, ctx) - lowest };
+        let spare = if lowest == f64::NEG_INFINITY { f64::INFINITY } else { self.value(at, ctx) + spare - lowest };
         let mut curvature = ctx.take(n);
         let mut largest = Some(0.0_f64);
         for (i, c) in curvature.iter_mut().enumerate() {

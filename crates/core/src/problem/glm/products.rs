@@ -22,9 +22,9 @@ impl Scaled<'_> {
 }
 
 /// What the loss sees of each row, at one (z, x).
-pub(super) struct Row<'a, L> {
-    pub(super) loss: &'a L,
-    pub(super) targets: &'a [f64],
+pub(in crate::problem) struct Row<'a, L> {
+    pub(in crate::problem) loss: &'a L,
+    pub(in crate::problem) targets: &'a [f64],
     /// Empty for ones.
     pub(super) weights: &'a [f64],
 }
@@ -59,13 +59,13 @@ impl<L: RowLoss> Row<'_, L> {
     }
 
     #[inline]
-    pub(super) fn weight(&self, row: usize) -> f64 {
+    pub(in crate::problem) fn weight(&self, row: usize) -> f64 {
         self.weights.get(row).copied().unwrap_or(1.0)
     }
 }
 
 impl<L: RowLoss, R: Penalty> Glm<L, R> {
-    pub(super) fn row<'a>(&'a self, x: &'a [f64]) -> Row<'a, L> {
+    pub(in crate::problem) fn row<'a>(&'a self, x: &'a [f64]) -> Row<'a, L> {
         Row { loss: &self.loss, targets: self.targets(x), weights: self.weights(x) }
     }
 

@@ -8,26 +8,26 @@ use crate::vector::axpy;
 
 /// The penalties on z at one x.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Regularisation<'a, R> {
-    pub(super) penalty: &'a R,
+pub(in crate::problem) struct Regularisation<'a, R> {
+    pub(in crate::problem) penalty: &'a R,
     /// One a group: lambda, or its logarithm.
-    pub(super) lambdas: &'a [f64],
-    pub(super) logarithms: bool,
+    pub(in crate::problem) lambdas: &'a [f64],
+    pub(in crate::problem) logarithms: bool,
     /// The group of each column of D; empty where there is one group.
-    pub(super) groups: &'a [u32],
+    pub(in crate::problem) groups: &'a [u32],
     /// Numbers of z for each column of D.
-    pub(super) width: usize,
+    pub(in crate::problem) width: usize,
 }
 
 impl<R: Penalty> Regularisation<'_, R> {
-    pub(super) fn lambda(&self, group: usize) -> f64 {
+    pub(in crate::problem) fn lambda(&self, group: usize) -> f64 {
         // Where there are no columns, there may be no group either.
         let lambda = self.lambdas.get(group).copied().unwrap_or(0.0);
         if self.logarithms { lambda.exp() } else { lambda }
     }
 
     /// `update(lambda, group, coordinate)` over the coordinates of z, `len` of them.
-    pub(super) fn each(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
+    pub(in crate::problem) fn each(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
         if self.groups.is_empty() {
             let lambda = self.lambda(0);
             (0..len).for_each(|j| update(lambda, 0, j));
@@ -39,21 +39,21 @@ impl<R: Penalty> Regularisation<'_, R> {
         }
     }
 
-    pub(super) fn smallest_lambda(&self) -> f64 {
+    pub(in crate::problem) fn smallest_lambda(&self) -> f64 {
         (0..self.lambdas.len()).map(|group| self.lambda(group)).fold(f64::INFINITY, f64::min)
     }
 
-    pub(super) fn largest_lambda(&self) -> f64 {
+    pub(in crate::problem) fn largest_lambda(&self) -> f64 {
         (0..self.lambdas.len()).map(|group| self.lambda(group)).fold(0.0, f64::max)
     }
 
-    pub(super) fn value(&self, z: &[f64]) -> f64 {
+    pub(in crate::problem) fn value(&self, z: &[f64]) -> f64 {
         let mut sum = 0.0;
         self.each(z.len(), |lambda, _, j| sum += lambda * self.penalty.value(z[j]));
         sum
     }
 
-    pub(super) fn add_first(&self, z: &[f64], out: &mut [f64]) {
+    pub(in crate::problem) fn add_first(&self, z: &[f64], out: &mut [f64]) {
         if self.groups.is_empty() {
             let lambda = self.lambda(0);
             out.iter_mut().zip(z).for_each(|(out, &z)| *out += lambda * self.penalty.first(z));
@@ -63,7 +63,7 @@ impl<R: Penalty> Regularisation<'_, R> {
     }
 
     /// `out += r'' v`; `z` may be empty where r is quadratic.
-    pub(super) fn add_second(&self, z: &[f64], v: &[f64], out: &mut [f64]) {
+    pub(in crate::problem) fn add_second(&self, z: &[f64], v: &[f64], out: &mut [f64]) {
         let second = |j| z.get(j).map_or(self.penalty.curvature().0, |&z| self.penalty.second(z));
         if self.groups.is_empty() && self.is_quadratic() {
             axpy(self.lambda(0) * self.penalty.curvature().0, v, out);
@@ -72,23 +72,23 @@ impl<R: Penalty> Regularisation<'_, R> {
         }
     }
 
-    pub(super) fn is_quadratic(&self) -> bool {
+    pub(in crate::problem) fn is_quadratic(&self) -> bool {
         let (low, high) = self.penalty.curvature();
         low == high
     }
 
     /// `out_g += scale dL/d log lambda_g`.
-    pub(super) fn add_grad_x(&self, z: &[f64], scale: f64, out: &mut [f64]) {
+    pub(in crate::problem) fn add_grad_x(&self, z: &[f64], scale: f64, out: &mut [f64]) {
         self.each(z.len(), |lambda, group, j| out[group] += scale * lambda * self.penalty.value(z[j]));
     }
 
     /// `out_g += scale L_xz v`.
-    pub(super) fn add_cross(&self, z: &[f64], v: &[f64], scale: f64, out: &mut [f64]) {
+    pub(in crate::problem) fn add_cross(&self, z: &[f64], v: &[f64], scale: f64, out: &mut [f64]) {
         self.each(z.len(), |lambda, group, j| out[group] += scale * lambda * self.penalty.first(z[j]) * v[j]);
     }
 
     /// `out += L_zx w`.
-    pub(super) fn add_cross_t(&self, z: &[f64], w: &[f64], out: &mut [f64]) {
+    pub(in crate::problem) fn add_cross_t(&self, z: &[f64], w: &[f64], out: &mut [f64]) {
         self.each(z.len(), |lambda, group, j| out[j] += lambda * self.penalty.first(z[j]) * w[group]);
     }
 }

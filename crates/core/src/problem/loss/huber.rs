@@ -78,6 +78,16 @@ impl Loss for Huber {
     fn is_of_difference(&self) -> bool {
         true
     }
+
+    /// phi*(c) = c y + c²/2 for |c| <= delta.
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        let (r, slope) = (u - y, share * (v - y).clamp(-self.delta, self.delta));
+        if r.abs() <= self.delta {
+            return Some(0.5 * (r - slope) * (r - slope));
+        }
+        let along = slope * r.signum();
+        Some((self.delta - along) * (r.abs() - 0.5 * (self.delta + along)))
+    }
 }
 
 impl NamedLoss for Huber {

@@ -189,6 +189,14 @@ impl Loss for Logistic {
             Recession::Rises
         }
     }
+
+    /// With p = `share` / (1 + exp(y v)), phi* is p ln p + (1 - p) ln(1 - p): the sum is the relative entropy of p and 1 / (1 + exp(y u)).
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        let p = share * sigmoid(y * v).0;
+        let entropy = |p: f64| if p == 0.0 { 0.0 } else { p * p.ln() };
+        let cross = p * self.value(-u, y) + (1.0 - p) * self.value(u, y);
+        Some((entropy(p) + entropy(1.0 - p) + cross).max(0.0))
+    }
 }
 
 impl NamedLoss for Logistic {

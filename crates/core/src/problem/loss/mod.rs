@@ -136,6 +136,12 @@ pub trait Loss: Sync {
     fn is_of_difference(&self) -> bool {
         false
     }
+
+    /// phi(u, y) + phi*(c, y) - c u with the slope c = `share` phi_u(v, y), 0 <= `share` <= 1, and phi* the convex conjugate of phi(., y): what a
+    /// row adds to a duality gap. At least 0, and 0 where c is phi_u(u, y). `None` where phi* is not known.
+    fn fenchel_young(&self, _u: f64, _v: f64, _y: f64, _share: f64) -> Option<f64> {
+        None
+    }
 }
 
 /// How a convex function goes on along a ray.

@@ -78,6 +78,13 @@ impl Loss for Poisson {
             Recession::Rises
         }
     }
+
+    /// phi*(c) = w ln w - w with w = c + y, which is `share` e^v + (1 - `share`) y; there is none below w = 0.
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        let mean = share * v.exp() + (1.0 - share) * y;
+        let entropy = if mean == 0.0 { 0.0 } else { mean * (mean.ln() - u) };
+        Some(if mean < 0.0 { f64::INFINITY } else { (u.exp() - mean + entropy).max(0.0) })
+    }
 }
 
 impl NamedLoss for Poisson {

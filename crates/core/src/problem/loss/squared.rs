@@ -41,6 +41,12 @@ impl Loss for Squared {
     fn is_of_difference(&self) -> bool {
         true
     }
+
+    #[inline]
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        let apart = (u - y) - share * (v - y);
+        Some(0.5 * apart * apart)
+    }
 }
 
 impl NamedLoss for Squared {

@@ -69,6 +69,12 @@ impl Loss for SquaredHinge {
             Third::KINK
         })
     }
+
+    /// In the margin, the conjugate of max(0, 1 - m)² at t <= 0 is t + t²/4.
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        let (short, half) = (1.0 - y * u, share * (1.0 - y * v).max(0.0));
+        Some(if short > 0.0 { (short - half) * (short - half) } else { half * half - 2.0 * half * short })
+    }
 }
 
 impl NamedLoss for SquaredHinge {

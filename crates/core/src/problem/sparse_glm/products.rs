@@ -1,0 +1,182 @@
+//! The values and products of a sparse generalised linear problem.
+
+use super::{ElasticNet, SparseGlm};
+use crate::ctx::Ctx;
+use crate::problem::composite::{Composite, Kinks};
+use crate::problem::glm::{Glm, Wrt};
+use crate::problem::loss::Loss;
+use crate::problem::penalty::Unpenalised;
+use crate::problem::{Objective, Point, Problem};
+
+impl<L: Loss + Clone> Objective for SparseGlm<L> {
+    fn dims(&self) -> (usize, usize) {
+        self.smooth.dims()
+    }
+
+    fn memo_len(&self) -> usize {
+        self.smooth.memo_len()
+    }
+
+    fn value(&self, at: Point<'_>, ctx: &mut Ctx) -> f64 {
+        self.smooth.value(at, ctx) + self.regularisation(at.x).value(at.z)
+    }
+
+    fn grad_z(&self, z: &[f64], x: &[f64], out: &mut [f64], memo: &mut [f64], ctx: &mut Ctx) {
+        self.smooth.grad_z(z, x, out, memo, ctx);
+        self.least_subgradient(x, z, out);
+    }
+
+    fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        match self.smooth.differentiated() {
+            Wrt::Regularisation => self.regularisation(at.x).add_grad_x(at.z, scale, out),
+            _ => self.smooth.grad_x(at, scale, out, ctx),
+        }
+    }
+}
+
+impl<L: Loss + Clone> Composite for SparseGlm<L> {
+    type Smooth = Glm<L, Unpenalised>;
+    type Restricted = Glm<L, ElasticNet>;
+
+    fn smooth(&self) -> &Self::Smooth {
+        &self.smooth
+    }
+
+    fn smoothness(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<f64> {
+        self.smooth.loss_smoothness_above(at, self.regularisation(at.x).value(at.z), ctx)
+    }
+
+    fn prox(&self, rho: f64, x: &[f64], z: &mut [f64]) {
+        self.each(x, |parts, _, j| z[j] = self.penalty.prox(z[j], rho, parts));
+    }
+
+    fn prox_pull(&self, rho: f64, x: &[f64], z: &[f64], dual: &mut [f64], x_out: &mut [f64]) {
+        let moves = self.smooth.differentiated() == Wrt::Regularisation && !x_out.is_empty();
+        self.each(x, |[l, q], group, j| {
+            dual[j] = if is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
+            if moves {
+                x_out[group] -= dual[j] * rho * slope(z[j], [l, q]);
+            }
+        });
+    }
+
+    fn prox_push(&self, rho: f64, x: &[f64], z: &[f64], dx: &[f64], tangent: &mut [f64]) {
+        let moves = self.smooth.differentiated() == Wrt::Regularisation;
+        self.each(x, |[l, q], group, j| {
+            let change = if moves { rho * slope(z[j], [l, q]) * dx[group] } else { 0.0 };
+            tangent[j] = if is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
+        });
+    }
+
+    fn least_subgradient(&self, x: &[f64], z: &[f64], gradient: &mut [f64]) {
+        self.each(x, |[l, q], _, j| {
+            let g = gradient[j];
+            gradient[j] = if is_smooth(z[j], l) {
+                g + slope(z[j], [l, q])
+            } else {
+                // What is left after the best slope of l |z| in [-l, l], or below it where z can only rise.
+                let beyond = self.penalty.beyond(g, l);
+                if beyond > 0.0 {
+                    beyond.copysign(g)
+                } else if g.is_nan() {
+                    g
+                } else {
+                    0.0
+                }
+            };
+        });
+    }
+
+    fn gap(&self, primal: Point<'_>, dual: Point<'_>) -> Option<f64> {
+        let (row, gradient) = (self.smooth.row(primal.x), dual.grad_z);
+        let mut share = 1.0_f64;
+        self.each(primal.x, |[l, q], _, j| {
+            if q == 0.0 && self.penalty.beyond(gradient[j], l) > 0.0 {
+                share = share.min(l / gradient[j].abs());
+            }
+        });
+        let mut gap = 0.0;
+        for i in 0..self.design().rows() {
+            let weight = row.weight(i);
+            if weight < 0.0 {
+                return None;
+            }
+            if weight > 0.0 {
+                gap += weight * row.loss.fenchel_young(primal.memo[i], dual.memo[i], row.targets[i], share)?;
+            }
+        }
+        let mut free = false;
+        self.each(primal.x, |[l, q], _, j| {
+            free |= l == 0.0 && q == 0.0;
+            let (z, g) = (primal.z[j], share * gradient[j]);
+            let held = l * z.abs() + 0.5 * q * z * z + g * z;
+            let beyond = self.penalty.beyond(g, l);
+            gap += if q > 0.0 && beyond > 0.0 { (held + 0.5 * beyond * beyond / q).max(0.0) } else { held.max(0.0) };
+            if self.penalty.is_nonnegative() && z < 0.0 {
+                gap = f64::INFINITY;
+            }
+        });
+        // The dual point of a free column is orthogonal to it, which scaling does not make it.
+        (!free).then_some(gap)
+    }
+
+    fn support(&self, x: &[f64], z: &[f64]) -> Vec<usize> {
+        let mut support = Vec::new();
+        self.each(x, |[l, _], _, j| {
+            if is_smooth(z[j], l) {
+                support.push(j);
+            }
+        });
+        support
+    }
+
+    fn restricted(&self, at: Point<'_>, support: &[usize]) -> (Self::Restricted, Vec<f64>) {
+        (self.smooth.on_columns(at.x, support, self.penalty), self.smooth.targets(at.x).to_vec())
+    }
+
+    fn cross_on_support(&self, at: Point<'_>, v: &[f64], scale: f64, out: &mut [f64], ctx: &mut Ctx) {
+        match self.smooth.differentiated() {
+            Wrt::Regularisation => {
+                ctx.count_second_order_product();
+                self.regularisation(at.x).add_cross(at.z, v, scale, out);
+            }
+            _ => self.smooth.cross(at, v, scale, out, ctx),
+        }
+    }
+
+    fn cross_t_on_support(&self, at: Point<'_>, w: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        match self.smooth.differentiated() {
+            Wrt::Regularisation => {
+                ctx.count_second_order_product();
+                out.fill(0.0);
+                self.regularisation(at.x).add_cross_t(at.z, w, out);
+            }
+            _ => self.smooth.cross_t(at, w, out, ctx),
+        }
+    }
+
+    fn kinks(&self, x: &[f64], z: &[f64], gradient: &[f64]) -> Kinks {
+        let mut kinks = Kinks { support: 0, least: f64::INFINITY, slack: f64::INFINITY };
+        self.each(x, |[l, _], _, j| {
+            if is_smooth(z[j], l) {
+                kinks.support += 1;
+                if l > 0.0 {
+                    kinks.least = kinks.least.min(z[j].abs());
+                }
+            } else {
+                kinks.slack = kinks.slack.min(-self.penalty.beyond(gradient[j], l) / l);
+            }
+        });
+        kinks
+    }
+}
+
+/// Whether a coordinate is not at the kink of l |z|.
+fn is_smooth(z: f64, l: f64) -> bool {
+    z != 0.0 || l == 0.0
+}
+
+/// The derivative of l |z| + q z²/2 where z is not 0.
+fn slope(z: f64, [l, q]: [f64; 2]) -> f64 {
+    if z == 0.0 { 0.0 } else { l * z.signum() + q * z }
+}
