@@ -55,8 +55,8 @@ pub mod prelude {
     };
     pub use danskin_core::solve::{Solution, Solve, Status, Stop};
     pub use danskin_core::solver::{
-        Backtracking, Decay, Fista, GradientDescent, HeavyBall, Ista, Iterate, Lbfgs, Momentum, Nesterov, Newton, Sgd,
-        Sinkhorn, SolveError, Solver, State, Step, StepSize, Svrg,
+        Backtracking, CoordinateDescent, Decay, Fista, GradientDescent, HeavyBall, Ista, Iterate, Lbfgs, Momentum,
+        Nesterov, Newton, Sgd, Sinkhorn, SolveError, Solver, State, Step, StepSize, Svrg,
     };
     pub use danskin_implicit::{
         AfterNewton, Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept,

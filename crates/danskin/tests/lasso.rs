@@ -107,6 +107,11 @@ fn rules<L: Loss + Clone>(loss: &L, y: &[f64], lambda: f64) {
             let (ista, fista) = (Ista::new(StepSize::Fixed(rho)), Fista::new(StepSize::Fixed(rho)));
             check_rule(&problem, &ista, &x, 9).unwrap_or_else(|error| panic!("{name}: ista: {error}"));
             check_rule(&problem, &fista, &x, 14).unwrap_or_else(|error| panic!("{name}: fista: {error}"));
+            let sweeps = CoordinateDescent::default();
+            let begun = Solve::new(&problem, &sweeps, &x).stop(Stop::steps(0)).run().unwrap();
+            let sweeps = CoordinateDescent::with_curvatures(begun.state().columns().curvatures().to_vec());
+            check_rule(&problem, &sweeps, &x, 5).unwrap_or_else(|error| panic!("{name}: sweeps: {error}"));
+            check_replay(&problem, &sweeps, &x, 5).unwrap_or_else(|error| panic!("{name}: sweeps: {error}"));
             check_replay(&problem, &ista, &x, 9).unwrap_or_else(|error| panic!("{name}: ista: {error}"));
             check_replay(&problem, &fista, &x, 14).unwrap_or_else(|error| panic!("{name}: fista: {error}"));
         }
@@ -114,7 +119,7 @@ fn rules<L: Loss + Clone>(loss: &L, y: &[f64], lambda: f64) {
 }
 
 #[test]
-fn rules_of_ista_and_fista_are_their_derivatives() {
+fn rules_are_the_derivatives_of_steps() {
     rules(&Squared, &random::vector(20, 2), 0.3);
     rules(&Logistic, &random::labels(20, 2), 0.4);
 }

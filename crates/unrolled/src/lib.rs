@@ -15,6 +15,7 @@
 //! Source: Ablin, Peyre, Moreau 2020; Gilbert 1992 for dz_t/dx -> dz*/dx.
 
 mod checkpoints;
+mod coordinate_descent;
 mod forward;
 mod gradient_descent;
 mod momentum;

@@ -4,6 +4,15 @@ use super::matrix::{Matrix, with_rows};
 use super::storage::Rows;
 
 impl Matrix<'_> {
+    /// Calls `visit(column, value)` on each stored entry of a row.
+    ///
+    /// # Panics
+    ///
+    /// If the row is not below n.
+    pub fn each_of_row(self, row: usize, visit: impl FnMut(usize, f64)) {
+        with_rows!(self, rows => rows.each(row, visit));
+    }
+
     /// `out = D_B V`, `width` numbers for each of the rows B and each column of D.
     ///
     /// # Panics

@@ -31,6 +31,7 @@
 
 mod assemble;
 pub mod composite;
+pub mod coordinatewise;
 mod finite_sum;
 pub mod glm;
 pub mod loss;

@@ -4,6 +4,7 @@
 //! stop: [`Solve`](crate::solve::Solve) does, for every solver alike.
 
 mod backtracking;
+mod coordinate_descent;
 mod draws;
 mod error;
 mod gradient_descent;
@@ -19,6 +20,7 @@ mod step_size;
 mod svrg;
 
 pub use backtracking::{Backtracking, Trial};
+pub use coordinate_descent::{CoordinateDescent, Sweeping};
 pub use draws::Draws;
 pub use error::{SolveError, check_vector};
 pub use gradient_descent::{GradientDescent, Pace};

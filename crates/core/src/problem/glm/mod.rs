@@ -333,6 +333,18 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
 
     /// [`Glm::loss_smoothness`] where the losses may rise by `spare` above their value at `at`.
     pub(super) fn loss_smoothness_above(&self, at: Point<'_>, spare: f64, ctx: &mut Ctx) -> Option<f64> {
+        let curvatures = self.curvatures_above(at, spare, ctx)?;
+        let smoothness = match curvatures.iter().copied().fold(0.0, f64::max) {
+            f64::INFINITY => f64::INFINITY,
+            _ => SMOOTHNESS_MARGIN * self.matrix(at.x).largest_eigenvalue(&curvatures, ctx),
+        };
+        ctx.give(curvatures);
+        Some(smoothness)
+    }
+
+    /// Bounds on the curvatures of the losses times their weights, length n, on the sublevel set of the losses `spare` above `at`; `None` where a loss knows no bound
+    /// or a weight is negative. They are to be given back to `ctx`.
+    pub(super) fn curvatures_above(&self, at: Point<'_>, spare: f64, ctx: &mut Ctx) -> Option<Vec<f64>> {
         let (targets, weights, width) = (self.targets(at.x), self.weights(at.x), self.loss.width());
         let row = |i: usize| &targets[i * width..(i + 1) * width];
         let weight = |i: usize| weights.get(i).copied().unwrap_or(1.0);
@@ -341,9 +353,8 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             (0..n).map(|i| if weight(i) == 0.0 { 0.0 } else { weight(i) * self.loss.lower_bound(row(i)) }).sum();
         // No term exceeds what the level leaves it when all others are at their lowest.
         let spare = if lowest == f64::NEG_INFINITY { f64::INFINITY } else { self.value(at, ctx) + spare - lowest };
-        let mut curvature = ctx.take(n);
-        let mut largest = Some(0.0_f64);
-        for (i, c) in curvature.iter_mut().enumerate() {
+        let mut curvatures = ctx.take(n);
+        for (i, c) in curvatures.iter_mut().enumerate() {
             let weight = weight(i);
             let bound = match weight {
                 0.0 => Some(0.0),
@@ -353,15 +364,13 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
                 }
                 _ => None,
             };
-            *c = bound.unwrap_or(f64::NAN);
-            largest = largest.zip(bound).map(|(largest, bound)| largest.max(bound));
+            let Some(bound) = bound else {
+                ctx.give(curvatures);
+                return None;
+            };
+            *c = bound;
         }
-        let estimate = largest.map(|largest| match largest {
-            f64::INFINITY => f64::INFINITY,
-            _ => SMOOTHNESS_MARGIN * self.matrix(at.x).largest_eigenvalue(&curvature, ctx),
-        });
-        ctx.give(curvature);
-        estimate
+        Some(curvatures)
     }
 }
 

@@ -24,6 +24,9 @@
 //! Topics in Signal Processing 1, 2007, and of other losses Ndiaye et al., Gap safe screening rules, JMLR 18, 2017.
 
 mod products;
+mod sweep;
+
+pub use self::sweep::Columns;
 
 use std::sync::Arc;
 

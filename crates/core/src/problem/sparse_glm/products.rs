@@ -172,11 +172,11 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
 }
 
 /// Whether a coordinate is not at the kink of l |z|.
-fn is_smooth(z: f64, l: f64) -> bool {
+pub(super) fn is_smooth(z: f64, l: f64) -> bool {
     z != 0.0 || l == 0.0
 }
 
 /// The derivative of l |z| + q z²/2 where z is not 0.
-fn slope(z: f64, [l, q]: [f64; 2]) -> f64 {
+pub(super) fn slope(z: f64, [l, q]: [f64; 2]) -> f64 {
     if z == 0.0 { 0.0 } else { l * z.signum() + q * z }
 }

@@ -1,0 +1,270 @@
+//! One sweep over the coordinates of z, each to the minimum of L with its curvature bounded:
+//!
+//! ```text
+//! for j = 1 .. m:   g_j = <d_j, w phi_u>,   z_j <- prox_{R / c_j}(z_j - g_j / c_j),   u <- u + (change of z_j) d_j
+//! ```
+//!
+//! with d_j the columns of D and c_j = sum_i w_i kappa_i d_ij², kappa_i a bound on phi_uu: for the squared loss the exact minimum. c_j is held constant in x.
+//!
+//! A sweep is differentiated coordinate by coordinate. Backwards, with b the adjoint of u (0 at the end of a sweep, as u = D z) and Q, K the derivatives of prox:
+//!
+//! ```text
+//! for j = m .. 1:   t = a_j + <d_j, b>;   x += K t;   t <- Q t;   a_j = t - <d_j, b>;   b <- b - (t / c_j) w phi_uu d_j;   x -= (t / c_j) dg_j/dx
+//! a <- a + D^T b
+//! ```
+
+use super::SparseGlm;
+use super::products::{is_smooth, slope};
+use crate::ctx::Ctx;
+use crate::design::Design;
+use crate::problem::coordinatewise::{Coordinatewise, Swept};
+use crate::problem::glm::Wrt;
+use crate::problem::loss::Loss;
+use crate::problem::{Objective, Point};
+
+/// D by columns at one x, and what a sweep needs of each.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// D^T.
+    transposed: Design,
+    /// Where the entries of D^T are in D, as numbers of its pattern; there where x is D.
+    positions: Option<Design>,
+    /// c_j, length m.
+    curvatures: Vec<f64>,
+    /// [l, q] of each coordinate, length m.
+    parts: Vec<[f64; 2]>,
+    /// The group of each coordinate, length m.
+    groups: Vec<usize>,
+}
+
+impl Columns {
+    /// c_j, length m.
+    #[must_use]
+    pub fn curvatures(&self) -> &[f64] {
+        &self.curvatures
+    }
+
+    /// `visit(i, d_ij)` on the stored entries of column j.
+    fn each(&self, j: usize, visit: impl FnMut(usize, f64)) {
+        self.transposed.matrix().each_of_row(j, visit);
+    }
+
+    /// <d_j, v>.
+    fn dot(&self, j: usize, v: &[f64]) -> f64 {
+        let mut dot = [0.0];
+        self.transposed.matrix().rows_apply(&[j], 1, v, &mut dot);
+        dot[0]
+    }
+
+    /// `visit(i, d_ij, k)`, k the position of the entry in D, 0 where x is not D.
+    fn each_placed(&self, j: usize, mut visit: impl FnMut(usize, f64, usize)) {
+        match &self.positions {
+            Some(positions) => {
+                let (mut places, mut next) = (Vec::new(), 0);
+                positions.matrix().each_of_row(j, |_, place| places.push(place as usize));
+                self.each(j, |i, d| {
+                    visit(i, d, places[next]);
+                    next += 1;
+                });
+            }
+            None => self.each(j, |i, d| visit(i, d, 0)),
+        }
+    }
+
+    /// The minimiser over a coordinate at `z` with the slope g.
+    fn next<L>(&self, problem: &SparseGlm<L>, j: usize, z: f64, g: f64) -> f64 {
+        let (c, [l, q]) = (self.curvatures[j], self.parts[j]);
+        match c {
+            // L has R alone to say.
+            0.0 if l > 0.0 || q > 0.0 => 0.0,
+            0.0 => z,
+            _ => problem.penalty.prox(z - g / c, 1.0 / c, [l, q]),
+        }
+    }
+}
+
+impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
+    type Columns = Columns;
+
+    fn columns(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<Columns> {
+        let matrix = self.smooth.matrix(at.x);
+        let curvature = self.smooth.curvatures_above(at, self.regularisation(at.x).value(at.z), ctx)?;
+        let positions = (self.smooth.differentiated() == Wrt::Design).then(|| {
+            let places: Vec<f64> = (0..matrix.entries()).map(|k| k as f64).collect();
+            self.design().with_values(&places).transposed()
+        });
+        let m = self.design().columns();
+        let (mut parts, mut groups) = (vec![[0.0; 2]; m], vec![0; m]);
+        self.each(at.x, |part, group, j| (parts[j], groups[j]) = (part, group));
+        let mut columns = Columns {
+            transposed: matrix.transposed().ok()?,
+            positions: positions.transpose().ok()?,
+            curvatures: vec![0.0; m],
+            parts,
+            groups,
+        };
+        for j in 0..m {
+            let mut sum = 0.0;
+            columns.each(j, |i, d| sum += curvature[i] * (d * d));
+            columns.curvatures[j] = sum;
+        }
+        ctx.give(curvature);
+        ctx.count_passes(2);
+        Some(columns)
+    }
+
+    fn curvatures_mut<'a>(&self, columns: &'a mut Columns) -> &'a mut [f64] {
+        &mut columns.curvatures
+    }
+
+    fn first_moves(&self, columns: &Columns, z: &[f64], gradient: &[f64]) -> f64 {
+        let moved = |j: usize| columns.curvatures[j] * (z[j] - columns.next(self, j, z[j], gradient[j]));
+        (0..z.len()).map(|j| moved(j).powi(2)).sum::<f64>().sqrt()
+    }
+
+    fn sweep(&self, columns: &Columns, x: &[f64], z: &mut [f64], u: &mut [f64], ctx: &mut Ctx) -> f64 {
+        let row = self.smooth.row(x);
+        let mut slopes = ctx.take(u.len());
+        let slope_of = |i: usize, u: f64| row.weight(i) * row.loss.first(u, row.targets[i]).0;
+        slopes.iter_mut().zip(&*u).enumerate().for_each(|(i, (slope, u))| *slope = slope_of(i, *u));
+        let (mut moves, mut read) = (0.0, z.len());
+        for (j, z) in z.iter_mut().enumerate() {
+            let next = columns.next(self, j, *z, columns.dot(j, &slopes));
+            let change = next - *z;
+            if change != 0.0 {
+                *z = next;
+                moves += (columns.curvatures[j] * change).powi(2);
+                read += 1;
+                columns.each(j, |i, d| {
+                    u[i] += change * d;
+                    slopes[i] = slope_of(i, u[i]);
+                });
+            }
+        }
+        ctx.count_rows(read, z.len());
+        ctx.give(slopes);
+        moves.sqrt()
+    }
+
+    fn sweep_pull(
+        &self,
+        columns: &Columns,
+        x: &[f64],
+        swept: Swept<'_>,
+        dual: &mut [f64],
+        x_out: &mut [f64],
+        ctx: &mut Ctx,
+    ) {
+        let (wrt, row) = (self.smooth.differentiated(), self.smooth.row(x));
+        let (mut u, mut b) = (ctx.take(self.memo_len()), ctx.take_zeroed(self.memo_len()));
+        self.smooth.matrix(x).apply(swept.after, &mut u, ctx);
+        for j in (0..dual.len()).rev() {
+            let (c, [l, q], after) = (columns.curvatures[j], columns.parts[j], swept.after[j]);
+            let change = after - swept.before[j];
+            if change != 0.0 {
+                columns.each_placed(j, |i, d, k| {
+                    u[i] -= change * d;
+                    if wrt == Wrt::Design {
+                        x_out[k] += change * b[i];
+                    }
+                });
+            }
+            if c == 0.0 {
+                // Set to 0, or left alone.
+                if l > 0.0 || q > 0.0 {
+                    dual[j] = 0.0;
+                }
+                continue;
+            }
+            let along = columns.dot(j, &b);
+            let through = if is_smooth(after, l) { (dual[j] + along) / (1.0 + q / c) } else { 0.0 };
+            dual[j] = through - along;
+            let moved = -through / c;
+            if moved == 0.0 {
+                continue;
+            }
+            if wrt == Wrt::Regularisation {
+                x_out[columns.groups[j]] += moved * slope(after, [l, q]);
+            }
+            columns.each_placed(j, |i, d, k| {
+                let (y, weight) = (row.targets[i], row.weight(i));
+                let (phi_uu, phi_uy) = row.loss.second(u[i], y);
+                b[i] += moved * weight * phi_uu * d;
+                match wrt {
+                    Wrt::Targets => x_out[i] += moved * weight * phi_uy * d,
+                    Wrt::Weights => x_out[i] += moved * row.loss.first(u[i], y).0 * d,
+                    Wrt::Design => x_out[k] += moved * weight * row.loss.first(u[i], y).0,
+                    Wrt::Regularisation => {}
+                }
+            });
+        }
+        for (j, dual) in dual.iter_mut().enumerate() {
+            *dual += columns.dot(j, &b);
+            if wrt == Wrt::Design && swept.before[j] != 0.0 {
+                columns.each_placed(j, |i, _, k| x_out[k] += b[i] * swept.before[j]);
+            }
+        }
+        ctx.count_second_order_product();
+        ctx.count_passes(3);
+        ctx.give(b);
+        ctx.give(u);
+    }
+
+    fn sweep_push(
+        &self,
+        columns: &Columns,
+        x: &[f64],
+        swept: Swept<'_>,
+        dx: &[f64],
+        tangent: &mut [f64],
+        ctx: &mut Ctx,
+    ) {
+        let (wrt, row, matrix) = (self.smooth.differentiated(), self.smooth.row(x), self.smooth.matrix(x));
+        let (mut u, mut du) = (ctx.take(self.memo_len()), ctx.take(self.memo_len()));
+        matrix.apply(swept.before, &mut u, ctx);
+        matrix.apply(tangent, &mut du, ctx);
+        if wrt == Wrt::Design {
+            let mut moved = ctx.take(du.len());
+            self.design().with_values(dx).apply(swept.before, &mut moved, ctx);
+            crate::vector::axpy(1.0, &moved, &mut du);
+            ctx.give(moved);
+        }
+        for (j, tangent) in tangent.iter_mut().enumerate() {
+            let (c, [l, q], after) = (columns.curvatures[j], columns.parts[j], swept.after[j]);
+            let mut dg = 0.0;
+            columns.each_placed(j, |i, d, k| {
+                let (y, weight) = (row.targets[i], row.weight(i));
+                let (phi_uu, phi_uy) = row.loss.second(u[i], y);
+                dg += d * weight * phi_uu * du[i];
+                dg += match wrt {
+                    Wrt::Targets => d * weight * phi_uy * dx[i],
+                    Wrt::Weights => d * row.loss.first(u[i], y).0 * dx[i],
+                    Wrt::Design => dx[k] * weight * row.loss.first(u[i], y).0,
+                    Wrt::Regularisation => 0.0,
+                };
+            });
+            if wrt == Wrt::Regularisation {
+                dg += slope(after, [l, q]) * dx[columns.groups[j]];
+            }
+            let next = match c {
+                0.0 if l > 0.0 || q > 0.0 => 0.0,
+                0.0 => *tangent,
+                _ if is_smooth(after, l) => (*tangent - dg / c) / (1.0 + q / c),
+                _ => 0.0,
+            };
+            let (change, moved) = (next - *tangent, after - swept.before[j]);
+            *tangent = next;
+            columns.each_placed(j, |i, d, k| {
+                u[i] += moved * d;
+                du[i] += change * d;
+                if wrt == Wrt::Design {
+                    du[i] += moved * dx[k];
+                }
+            });
+        }
+        ctx.count_second_order_product();
+        ctx.count_passes(2);
+        ctx.give(du);
+        ctx.give(u);
+    }
+}
