@@ -36,7 +36,7 @@ struct Readme;
 
 /// What most programs need: `use danskin::prelude::*`.
 pub mod prelude {
-    pub use danskin_core::certificate::{Basis, Certificate, Certified, Uncertified};
+    pub use danskin_core::certificate::{Basis, ByGap, Certificate, Certified, Uncertified};
     pub use danskin_core::ctx::{Cost, Ctx};
     pub use danskin_core::design::Design;
     pub use danskin_core::estimator::{Analytic, Estimator, Gradient};

@@ -243,6 +243,52 @@ fn bounded<L: Loss + Clone>(loss: &L, y: &[f64], lambda: f64, steps: usize, seed
     Ok(())
 }
 
+/// Certificates by the gap hold after any number of steps, and are sharp where the support is that of z*.
+fn certified(y: &[f64], lambda: f64, steps: usize, seed: u64) -> Result<(), String> {
+    let solver = Ista::default();
+    for design in
+        [random::design(y.len(), 8, 3, seed), Design::dense(y.len(), 8, random::vector(8 * y.len(), seed)).unwrap()]
+    {
+        for (name, problem, x) in variants(&design, &Squared, y, lambda) {
+            let best = minimiser(&problem, &x);
+            let solved = Solve::new(&problem, &solver, &x).from(&best).stop(Stop::steps(0)).run().unwrap();
+            let exact = solved.gradient(&Analytic).unwrap().value;
+            // z* to rounding, times what D and its inverse on the support can make of it.
+            let rounding = 1e-12 * (1.0 + norm(&exact));
+            for steps in [0, 1, steps, 20 * steps] {
+                let solve = Solve::new(&problem, &solver, &x).stop(Stop::steps(steps)).record(Tape::new());
+                let solved = solve.run().unwrap();
+                let g3 = OnSupport::<DenseCholesky>::default();
+                for (estimator, gradient) in [
+                    ("g1", solved.gradient(&ByGap(Analytic))),
+                    ("g2", solved.gradient(&ByGap(Automatic))),
+                    ("g3", solved.gradient(&ByGap(g3))),
+                ] {
+                    let Ok(gradient) = gradient else { continue };
+                    let what = format!("{name}, {estimator}, {steps} steps");
+                    let error = distance(&gradient.value, &exact);
+                    match gradient.certificate {
+                        Ok(found) if error > found.bound + rounding => {
+                            return Err(format!("{what}: error {error:e}, bound {:e}", found.bound));
+                        }
+                        Ok(found) if estimator == "g3" && solved.residual() < 1e-13 && found.bound > 1e-5 => {
+                            return Err(format!("{what}: bound {:e}", found.bound));
+                        }
+                        Ok(_) => {}
+                        Err(reason) => {
+                            let open = name.ends_with("design") || name == "weighted columns, regularisation";
+                            if !open {
+                                return Err(format!("{what}: {reason}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -259,5 +305,11 @@ proptest! {
         ] {
             prop_assert!(outcome.is_ok(), "{:?}", outcome);
         }
+    }
+
+    #[test]
+    fn certificates_hold(seed in 0_u64..1000, lambda in 0.05_f64..1.0, steps in 2_usize..40) {
+        let outcome = certified(&random::vector(14, seed + 1), lambda, steps, seed);
+        prop_assert!(outcome.is_ok(), "{:?}", outcome);
     }
 }

@@ -64,6 +64,8 @@ pub enum Theorem {
     Penalty,
     /// Of the entries of D: that of the residuals of the rows, times z, and that of z, times the residuals.
     Design,
+    /// Of problems with kinks: the strong convexity of the losses in D z, and the duality gap.
+    Gap,
     /// Of hypergradients: what second derivatives change by between z and z*, times the adjoint, and what the adjoint changes by on that account.
     Adjoint,
 }
@@ -77,6 +79,7 @@ impl Theorem {
             Self::Split => "split",
             Self::Penalty => "penalty",
             Self::Design => "design",
+            Self::Gap => "gap",
             Self::Adjoint => "adjoint",
         }
     }

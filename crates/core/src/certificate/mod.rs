@@ -20,18 +20,20 @@
 //! ([`Problem::adjoint_bound`](crate::problem::Problem::adjoint_bound)), and ‖g - g3(z', v')‖ is added: to first order in z' - z*. z_T is taken with the solution of the
 //! linear solve, or with what the duals of the reverse pass sum up to; with [`Certified::newton`] also a Newton step, with an adjoint of its own.
 //!
-//! [`Certified`] makes a certified estimator of any other. Where nothing is proved but a z' is at hand that came by a Newton step, the
+//! [`Certified`] makes a certified estimator of any other, and [`ByGap`] does where L has kinks. Where nothing is proved but a z' is at hand that came by a Newton step, the
 //! bound is estimated: ‖g - g1(z')‖, what is left at z' in proportion, and rounding, three times.
 //!
 //! Source: the identities are those of Ablin, Peyre, Moreau 2020 for losses that are not quadratic; the reference points and the bound for generalised
 //! linear problems are this project's.
 
 mod bound;
+mod by_gap;
 mod certified;
 mod hypergradient;
 mod mixture;
 
 pub use bound::{AnalyticBound, Changes, Effort, OuterChanges, Theorem, Unproved};
+pub use by_gap::ByGap;
 pub use certified::{Certified, NewtonStep, NoNewton, Refine};
 
 use thiserror::Error;

@@ -11,6 +11,7 @@
 //! prox outside kinks, Deledalle et al., Stein unbiased gradient estimator of the risk, SIAM J. Imaging Sciences 7, 2014.
 
 use super::{Objective, Point, Problem};
+use crate::certificate::{AnalyticBound, Unproved};
 use crate::ctx::Ctx;
 
 /// A sum of a smooth function and one with kinks.
@@ -43,6 +44,15 @@ pub trait Composite: Objective {
     /// P - D, P = L at `primal` and D the value of the dual problem at the point made of the gradient of F that `dual` holds: a bound on L - l(x), 0 at the
     /// minimum. `primal` needs z and the memo, `dual` the memo and `grad_z`, that of F. `None` where the dual problem is not known.
     fn gap(&self, primal: Point<'_>, dual: Point<'_>) -> Option<f64>;
+
+    /// A bound on ‖grad_x L(z, x) - grad l(x)‖ by the gap in exact arithmetic; `at` needs z, the memo and, as `grad_z`, the gradient of F.
+    ///
+    /// # Errors
+    ///
+    /// [`Unproved`], with the reason, where none is known.
+    fn bound_by_gap(&self, _at: Point<'_>) -> Result<AnalyticBound, Unproved> {
+        Err(Unproved::Unknown)
+    }
 
     /// The coordinates in which L is smooth around z, in increasing order.
     fn support(&self, x: &[f64], z: &[f64]) -> Vec<usize>;

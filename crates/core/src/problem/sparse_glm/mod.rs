@@ -23,6 +23,7 @@
 //! Source: Tibshirani, Journal of the Royal Statistical Society B 58, 1996; Zou and Hastie 2005; the gap of the Lasso, Kim et al., IEEE J. Selected
 //! Topics in Signal Processing 1, 2007, and of other losses Ndiaye et al., Gap safe screening rules, JMLR 18, 2017.
 
+mod bound;
 mod products;
 mod sweep;
 

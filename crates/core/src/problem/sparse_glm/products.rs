@@ -1,6 +1,7 @@
 //! The values and products of a sparse generalised linear problem.
 
 use super::{ElasticNet, SparseGlm};
+use crate::certificate::{AnalyticBound, Unproved};
 use crate::ctx::Ctx;
 use crate::problem::composite::{Composite, Kinks};
 use crate::problem::glm::{Glm, Wrt};
@@ -118,6 +119,10 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
         });
         // The dual point of a free column is orthogonal to it, which scaling does not make it.
         (!free).then_some(gap)
+    }
+
+    fn bound_by_gap(&self, at: Point<'_>) -> Result<AnalyticBound, Unproved> {
+        self.error_by_gap(at)
     }
 
     fn support(&self, x: &[f64], z: &[f64]) -> Vec<usize> {
