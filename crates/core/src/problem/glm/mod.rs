@@ -269,6 +269,11 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         &self.design
     }
 
+    /// phi.
+    pub(super) fn loss(&self) -> &L {
+        &self.loss
+    }
+
     /// What x is.
     pub(super) fn differentiated(&self) -> Wrt {
         self.wrt

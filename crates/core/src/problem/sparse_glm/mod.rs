@@ -37,7 +37,7 @@ use super::glm::regularisation::Regularisation;
 use super::glm::{Glm, GlmError, Wrt};
 use super::loss::{Loss, Squared};
 use super::penalty::{Penalty, Unpenalised};
-use crate::design::Design;
+use crate::design::{Design, Matrix};
 
 /// The Lasso, 1/2 ‖y - D z‖² + lambda ‖z‖_1.
 pub type Lasso = SparseGlm<Squared>;
@@ -190,6 +190,30 @@ impl<L: Loss> SparseGlm<L> {
     #[must_use]
     pub fn design(&self) -> &Arc<Design> {
         self.smooth.design()
+    }
+
+    /// phi.
+    #[must_use]
+    pub fn loss(&self) -> &L {
+        self.smooth.loss()
+    }
+
+    /// D at x.
+    #[must_use]
+    pub fn matrix<'a>(&'a self, x: &'a [f64]) -> Matrix<'a> {
+        self.smooth.matrix(x)
+    }
+
+    /// y at x, length n.
+    #[must_use]
+    pub fn targets<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+        self.smooth.targets(x)
+    }
+
+    /// w at x, length n; empty for ones.
+    #[must_use]
+    pub fn weights<'a>(&'a self, x: &'a [f64]) -> &'a [f64] {
+        self.smooth.weights(x)
     }
 
     /// The penalty of a coordinate.
