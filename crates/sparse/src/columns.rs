@@ -1,0 +1,382 @@
+//! D by columns: `c = D^T r` for all columns or some, and for one column `d_j . r` and `r += a d_j`.
+//!
+//! A solver that moves one coordinate after another reads a column at a time, where a [`Design`] lies by rows. Sums are in an order
+//! that the shape and the pattern of D fix, so that results have the same bits at every number of threads and with every set of
+//! vector instructions.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use danskin_core::design::{Design, DesignError};
+use danskin_core::simd::{Loop, widest};
+use rayon::prelude::*;
+
+/// Lanes of a dense column that are summed apart: two of the widest vectors, whose additions wait for each other no longer than
+/// the reads take.
+const LANES: usize = 16;
+/// Sums apart of a sparse column.
+const SPARSE_LANES: usize = 4;
+/// Columns of a dense D that share the reads of r.
+const TOGETHER: usize = 4;
+/// Stored entries that one task reads, at the least: fewer take less time than to wake a thread.
+const ENTRIES_A_TASK: usize = 1 << 15;
+/// Rows and columns of a tile of a dense transposition.
+const TILE: usize = 32;
+
+/// The matrix D, n x m, by columns.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    rows: usize,
+    columns: usize,
+    storage: Storage,
+    /// What tells this D from others, for what is kept from one solve to the next.
+    id: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Storage {
+    /// All entries, column by column.
+    Dense(Vec<f64>),
+    /// Compressed columns, each by rising row.
+    Sparse { pointers: Vec<usize>, indices: Vec<u32>, values: Vec<f64> },
+}
+
+/// One column of D.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Column<'a> {
+    Dense(&'a [f64]),
+    Sparse(&'a [u32], &'a [f64]),
+}
+
+impl Columns {
+    /// The columns of a design. A sparse one that is at least half full is taken as dense, which reads faster and takes no more
+    /// memory.
+    ///
+    /// # Errors
+    ///
+    /// [`DesignError::TooManyRows`] where D has more rows than an index can name.
+    pub fn new(design: &Design) -> Result<Self, DesignError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (n, m) = (design.rows(), design.columns());
+        if u32::try_from(n).is_err() {
+            return Err(DesignError::TooManyRows { rows: n });
+        }
+        let storage = if design.is_dense() {
+            Storage::Dense(transposed(n, m, design))
+        } else if design.entries() >= (n * m).div_ceil(2) {
+            let mut values = vec![0.0; n * m];
+            design.for_each_entry(|i, j, value| values[j * n + i] = value);
+            Storage::Dense(values)
+        } else {
+            compressed(m, design)
+        };
+        Ok(Self { rows: n, columns: m, storage, id: NEXT.fetch_add(1, Ordering::Relaxed) })
+    }
+
+    /// Number of rows, n.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns, m.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Whether all entries are stored.
+    #[must_use]
+    pub fn is_dense(&self) -> bool {
+        matches!(self.storage, Storage::Dense(_))
+    }
+
+    /// Number of stored entries of column j.
+    ///
+    /// # Panics
+    ///
+    /// If j is not below m.
+    #[must_use]
+    pub fn entries_of(&self, j: usize) -> usize {
+        match self.column(j) {
+            Column::Dense(column) => column.len(),
+            Column::Sparse(indices, _) => indices.len(),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[inline(always)]
+    pub(crate) fn column(&self, j: usize) -> Column<'_> {
+        match &self.storage {
+            Storage::Dense(values) => Column::Dense(&values[j * self.rows..][..self.rows]),
+            Storage::Sparse { pointers, indices, values } => {
+                let entries = pointers[j]..pointers[j + 1];
+                Column::Sparse(&indices[entries.clone()], &values[entries])
+            }
+        }
+    }
+
+    /// `d_j . r`, r of length n.
+    ///
+    /// # Panics
+    ///
+    /// If j is not below m, or r is not of length n.
+    #[must_use]
+    pub fn dot(&self, j: usize, r: &[f64]) -> f64 {
+        assert_eq!(r.len(), self.rows, "one number for each row");
+        let mut out = [0.0];
+        widest(Some { columns: self, list: &[j as u32], r, out: &mut out });
+        out[0]
+    }
+
+    /// `r += a d_j`, r of length n.
+    ///
+    /// # Panics
+    ///
+    /// As [`Columns::dot`].
+    pub fn axpy(&self, j: usize, a: f64, r: &mut [f64]) {
+        assert_eq!(r.len(), self.rows, "one number for each row");
+        self.column(j).axpy(a, &[], r);
+    }
+
+    /// `out = D^T r`, length m.
+    ///
+    /// # Panics
+    ///
+    /// If r is not of length n, or `out` not of length m.
+    pub fn correlations(&self, r: &[f64], out: &mut [f64]) {
+        let all: Vec<u32> = (0..self.columns as u32).collect();
+        self.correlations_of(&all, r, out);
+    }
+
+    /// `out_k = d_j . r` for the k-th column j of `list`, each with the bits of [`Columns::dot`].
+    ///
+    /// # Panics
+    ///
+    /// If a column is not below m, r not of length n, or `out` not as long as `list`.
+    pub fn correlations_of(&self, list: &[u32], r: &[f64], out: &mut [f64]) {
+        assert_eq!(r.len(), self.rows, "one number for each row");
+        self.in_tasks(list, out, |list, out| widest(Some { columns: self, list, r, out }));
+    }
+
+    /// `out_k = sum_i w_i d_ij²` for the k-th column j of `list`; w empty for ones.
+    ///
+    /// # Panics
+    ///
+    /// If a column is not below m, w neither empty nor of length n, or `out` not as long as `list`.
+    pub fn squares_of(&self, list: &[u32], weights: &[f64], out: &mut [f64]) {
+        assert!(weights.is_empty() || weights.len() == self.rows, "one weight for each row");
+        self.in_tasks(list, out, |list, out| widest(Squares { columns: self, list, weights, out }));
+    }
+
+    /// Runs `task` on pieces of `list` and `out`, side by side where there is enough to do. What a column gives does not depend
+    /// on its piece.
+    fn in_tasks(&self, list: &[u32], out: &mut [f64], task: impl Fn(&[u32], &mut [f64]) + Sync) {
+        assert_eq!(out.len(), list.len(), "one number for each column of the list");
+        let entries = match &self.storage {
+            Storage::Dense(values) => values.len(),
+            Storage::Sparse { values, .. } => values.len(),
+        };
+        // A multiple of the columns that are taken together.
+        let a_column = (entries / self.columns.max(1)).max(1) + 4;
+        let a_task = (ENTRIES_A_TASK / a_column).max(1).next_multiple_of(TOGETHER);
+        if list.len() <= a_task {
+            return task(list, out);
+        }
+        list.par_chunks(a_task).zip(out.par_chunks_mut(a_task)).for_each(|(list, out)| task(list, out));
+    }
+}
+
+/// The entries of a dense D, n x m, column by column.
+fn transposed(n: usize, m: usize, design: &Design) -> Vec<f64> {
+    let by_rows = design.values();
+    let mut values = vec![0.0; n * m];
+    if n == 0 {
+        return values;
+    }
+    values.par_chunks_mut(TILE * n).enumerate().for_each(|(tile, out)| {
+        let first = tile * TILE;
+        for rows in (0..n).step_by(TILE) {
+            for (j, column) in out.chunks_exact_mut(n).enumerate() {
+                let rows = rows..(rows + TILE).min(n);
+                for (i, value) in rows.clone().zip(&mut column[rows]) {
+                    *value = by_rows[i * m + first + j];
+                }
+            }
+        }
+    });
+    values
+}
+
+/// Compressed columns of a sparse D of m columns.
+fn compressed(m: usize, design: &Design) -> Storage {
+    let mut pointers = vec![0; m + 1];
+    design.for_each_entry(|_, j, _| pointers[j + 1] += 1);
+    (0..m).for_each(|j| pointers[j + 1] += pointers[j]);
+    let (mut next, entries) = (pointers.clone(), pointers[m]);
+    let (mut indices, mut values) = (vec![0; entries], vec![0.0; entries]);
+    design.for_each_entry(|i, j, value| {
+        let at = next[j];
+        indices[at] = i as u32;
+        values[at] = value;
+        next[j] = at + 1;
+    });
+    Storage::Sparse { pointers, indices, values }
+}
+
+impl Column<'_> {
+    /// `d . r`.
+    #[inline(always)]
+    pub(crate) fn dot(self, r: &[f64]) -> f64 {
+        match self {
+            Self::Dense(column) => dots([column], [r])[0][0],
+            Self::Sparse(indices, values) => sparse_sum(indices, values, |i, value| value * r[i]),
+        }
+    }
+
+    /// `r_i += a w_i d_i`, w empty for ones.
+    #[inline(always)]
+    pub(crate) fn axpy(self, a: f64, weights: &[f64], r: &mut [f64]) {
+        match (self, weights.is_empty()) {
+            (Self::Dense(column), true) => r.iter_mut().zip(column).for_each(|(r, d)| *r += a * d),
+            (Self::Dense(column), false) => {
+                r.iter_mut().zip(column).zip(weights).for_each(|((r, d), w)| *r += a * (w * d));
+            }
+            (Self::Sparse(indices, values), true) => {
+                indices.iter().zip(values).for_each(|(&i, d)| r[i as usize] += a * d);
+            }
+            (Self::Sparse(indices, values), false) => {
+                indices.iter().zip(values).for_each(|(&i, d)| r[i as usize] += a * (weights[i as usize] * d));
+            }
+        }
+    }
+
+    /// What reading it takes, in numbers of a dense column.
+    #[inline(always)]
+    pub(crate) fn reads(self) -> f64 {
+        match self {
+            Self::Dense(column) => column.len() as f64,
+            Self::Sparse(indices, _) => 4.0 * indices.len() as f64,
+        }
+    }
+
+    /// `sum_i w_i d_i²`, w empty for ones.
+    #[inline(always)]
+    fn square(self, weights: &[f64]) -> f64 {
+        match (self, weights.is_empty()) {
+            (Self::Dense(column), true) => dots([column], [column])[0][0],
+            (Self::Dense(column), false) => column.iter().zip(weights).fold(0.0, |sum, (d, w)| sum + w * d * d),
+            (Self::Sparse(indices, values), true) => sparse_sum(indices, values, |_, value| value * value),
+            (Self::Sparse(indices, values), false) => {
+                sparse_sum(indices, values, |i, value| weights[i] * value * value)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sparse_sum(indices: &[u32], values: &[f64], term: impl Fn(usize, f64) -> f64) -> f64 {
+    let (index_lanes, index_rest) = indices.as_chunks::<SPARSE_LANES>();
+    let (value_lanes, value_rest) = values.as_chunks::<SPARSE_LANES>();
+    let mut lanes = [0.0; SPARSE_LANES];
+    for (indices, values) in index_lanes.iter().zip(value_lanes) {
+        for k in 0..SPARSE_LANES {
+            lanes[k] += term(indices[k] as usize, values[k]);
+        }
+    }
+    let rest = index_rest.iter().zip(value_rest).fold(0.0, |sum, (&i, &value)| sum + term(i as usize, value));
+    ((lanes[0] + lanes[2]) + (lanes[1] + lanes[3])) + rest
+}
+
+/// The products of each of C columns with each of R others, all as long as the first of these; each in the same order whatever
+/// C and R.
+#[inline(always)]
+pub(crate) fn dots<const C: usize, const R: usize>(columns: [&[f64]; C], others: [&[f64]; R]) -> [[f64; R]; C] {
+    let len = others[0].len();
+    let whole = len / LANES;
+    let column_lanes = columns.map(|column| &column[..len].as_chunks::<LANES>().0[..whole]);
+    let other_lanes = others.map(|other| &other[..len].as_chunks::<LANES>().0[..whole]);
+    let mut lanes = [[[0.0; LANES]; R]; C];
+    for i in 0..whole {
+        for c in 0..C {
+            for r in 0..R {
+                for k in 0..LANES {
+                    lanes[c][r][k] += column_lanes[c][i][k] * other_lanes[r][i][k];
+                }
+            }
+        }
+    }
+    let mut sums = [[0.0; R]; C];
+    for c in 0..C {
+        for r in 0..R {
+            let (column, other) = (&columns[c][whole * LANES..len], &others[r][whole * LANES..len]);
+            let rest = column.iter().zip(other).fold(0.0, |sum, (a, b)| sum + a * b);
+            let mut half = LANES / 2;
+            while half > 0 {
+                for k in 0..half {
+                    lanes[c][r][k] += lanes[c][r][k + half];
+                }
+                half /= 2;
+            }
+            sums[c][r] = lanes[c][r][0] + rest;
+        }
+    }
+    sums
+}
+
+/// `out_k = d_j . r` for the columns of a list.
+struct Some<'a> {
+    columns: &'a Columns,
+    list: &'a [u32],
+    r: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for Some<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { columns, list, r, out } = self;
+        match &columns.storage {
+            Storage::Dense(values) => {
+                let n = columns.rows;
+                let column = |j: u32| &values[j as usize * n..][..n];
+                let (list, list_rest) = list.as_chunks::<TOGETHER>();
+                let (out, out_rest) = out.as_chunks_mut::<TOGETHER>();
+                for (list, out) in list.iter().zip(out) {
+                    *out = dots(list.map(column), [r]).map(|[sum]| sum);
+                }
+                for (&j, out) in list_rest.iter().zip(out_rest) {
+                    *out = dots([column(j)], [r])[0][0];
+                }
+            }
+            Storage::Sparse { .. } => {
+                for (&j, out) in list.iter().zip(out) {
+                    *out = columns.column(j as usize).dot(r);
+                }
+            }
+        }
+    }
+}
+
+/// `out_k = sum_i w_i d_ij²` for the columns of a list.
+struct Squares<'a> {
+    columns: &'a Columns,
+    list: &'a [u32],
+    weights: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for Squares<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (&j, out) in self.list.iter().zip(self.out) {
+            *out = self.columns.column(j as usize).square(self.weights);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The duality gap of
+//!
+//! ```text
+//! P(z) = 1/2 sum_i w_i (u_i - y_i)² + sum_j (l1_j |z_j| + l2_j z_j² / 2),   u = D z
+//! Q(theta) = sum_i (theta_i y_i - theta_i² / (2 w_i)) - sum_j h*_j(d_j^T theta),   h*_j(c) = max(|c| - l1_j, 0)² / (2 l2_j)
+//! ```
+//!
+//! at theta = s W (y - D z); with l2_j = 0, h*_j is 0 up to l1_j and infinite beyond. With r = y - D z and c = D^T W r,
+//!
+//! ```text
+//! P(z) - Q(theta) = (1 - s)² / 2 r^T W r + sum_j (l1_j |z_j| + l2_j z_j² / 2 + h*_j(s c_j) - s c_j z_j),
+//! ```
+//!
+//! a sum of terms that are never negative, so that no digits are lost.
+
+/// One column's part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term {
+    pub(crate) c: f64,
+    pub(crate) z: f64,
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+    /// How far from 0 the correlation of a column without a penalty may be for rounding.
+    pub(crate) slack: f64,
+}
+
+/// The scale of a dual point, and the gap there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub(crate) s: f64,
+    pub(crate) gap: f64,
+}
+
+impl Scale {
+    /// The best of two scales that a residual can be given: the one that would be best were it not for the limit of the columns, and
+    /// 1, each as far as the columns with l2_j = 0 allow. `square` is r^T W r. With z of at least 0 only, a negative correlation
+    /// limits nothing.
+    pub(crate) fn best(terms: impl Iterator<Item = Term> + Clone, square: f64, nonnegative: bool) -> Self {
+        let size = |c: f64| if nonnegative { c.max(0.0) } else { c.abs() };
+        let (mut limit, mut product, mut curved) = (f64::INFINITY, 0.0, false);
+        for Term { c, z, l1, l2, slack } in terms.clone() {
+            if z != 0.0 {
+                product += c * z;
+            }
+            if l2 > 0.0 {
+                curved = true;
+            } else if l1 > 0.0 {
+                if size(c) * limit > l1 {
+                    limit = l1 / size(c);
+                }
+            } else if size(c) > slack {
+                limit = 0.0;
+            }
+        }
+        let free = if square > 0.0 { (1.0 + product / square).max(0.0) } else { 1.0 };
+        let at = |s: f64| {
+            let sum: f64 = terms
+                .clone()
+                .filter(|term| term.z != 0.0 || term.l2 > 0.0)
+                .map(|Term { c, z, l1, l2, .. }| {
+                    let beyond = if l2 > 0.0 { (s * size(c) - l1).max(0.0) } else { 0.0 };
+                    let conjugate = if beyond > 0.0 { beyond * beyond / (2.0 * l2) } else { 0.0 };
+                    l1 * z.abs() + 0.5 * l2 * z * z + conjugate - s * c * z
+                })
+                .sum();
+            Self { s, gap: 0.5 * (1.0 - s) * (1.0 - s) * square + sum }
+        };
+        let first = at(free.min(limit));
+        if !curved {
+            return first;
+        }
+        let second = at(limit.min(1.0));
+        if second.gap < first.gap { second } else { first }
+    }
+}

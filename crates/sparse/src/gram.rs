@@ -1,0 +1,314 @@
+//! `G = D_K^T W D_K` of a growing set K of columns, and the solution of `(G_S + diag(mu)) x = b` for a part S of it.
+//!
+//! Columns are appended, so that what is known stays; a path of problems over the same D and W shares it.
+
+use danskin_core::simd::{Loop, widest};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
+use faer::{MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use crate::columns::{Column, Columns, Storage, dots};
+
+/// A pivot of so many parts of the diagonal is one of a singular matrix.
+const SINGULAR: f64 = 1e-13;
+/// No slot.
+const NONE: u32 = u32::MAX;
+/// Rows of dense columns that are read together: so many of six columns stay in the nearest cache.
+const ROWS: usize = 512;
+/// New columns that one task takes: a multiple of those whose products are formed together.
+const NEW_A_TASK: usize = 16;
+/// Order of a matrix from which its factorisation is cut into parts, as many whatever the number of threads.
+const LEAST_CUT: usize = 500;
+/// Parts of such a factorisation.
+const PARTS: usize = 4;
+/// What is added to the diagonal, in parts of it, where a matrix is singular in its rounding: its root is the accuracy that is lost.
+const RIDGE: f64 = 1e-10;
+
+/// `G` of the columns in slots 0, 1, ...
+#[derive(Debug, Default)]
+pub(crate) struct Gram {
+    /// The D that it is of.
+    id: Option<u64>,
+    weights: Vec<f64>,
+    /// The column in each slot.
+    slots: Vec<u32>,
+    /// The slot of each column of D.
+    slot_of: Vec<u32>,
+    /// `leading` x `leading` by columns, the slots in front.
+    entries: Vec<f64>,
+    leading: usize,
+}
+
+impl Gram {
+    /// Makes it one of `columns` and `weights`, empty unless it was before.
+    pub(crate) fn begin(&mut self, columns: &Columns, weights: &[f64]) {
+        let same = self.id == Some(columns.id())
+            && self.weights.len() == weights.len()
+            && self.weights.iter().zip(weights).all(|(a, b)| a.to_bits() == b.to_bits());
+        if same {
+            return;
+        }
+        self.id = Some(columns.id());
+        self.weights.clear();
+        self.weights.extend_from_slice(weights);
+        self.slots.clear();
+        self.slot_of.clear();
+        self.slot_of.resize(columns.columns(), NONE);
+    }
+
+    /// Number of columns, |K|.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The columns in the slots.
+    pub(crate) fn slots(&self) -> &[u32] {
+        &self.slots
+    }
+
+    /// The slot of column j.
+    pub(crate) fn slot(&self, j: u32) -> Option<usize> {
+        let slot = self.slot_of[j as usize];
+        (slot != NONE).then_some(slot as usize)
+    }
+
+    /// Column `slot` of G.
+    #[inline(always)]
+    pub(crate) fn column(&self, slot: usize) -> &[f64] {
+        &self.entries[slot * self.leading..][..self.slots.len()]
+    }
+
+    /// Forgets all columns but those of `list`.
+    pub(crate) fn keep(&mut self, list: &[u32]) {
+        let kept: Vec<usize> = list.iter().filter_map(|&j| self.slot(j)).collect();
+        let leading = kept.len();
+        let mut entries = vec![0.0; leading * leading];
+        for (column, &slot) in entries.chunks_exact_mut(leading.max(1)).zip(&kept) {
+            let from = self.column(slot);
+            column.iter_mut().zip(&kept).for_each(|(value, &k)| *value = from[k]);
+        }
+        let slots: Vec<u32> = kept.iter().map(|&slot| self.slots[slot]).collect();
+        self.slots.iter().for_each(|&j| self.slot_of[j as usize] = NONE);
+        slots.iter().enumerate().for_each(|(slot, &j)| self.slot_of[j as usize] = slot as u32);
+        (self.slots, self.entries, self.leading) = (slots, entries, leading);
+    }
+
+    /// How many of `list` have no slot.
+    pub(crate) fn missing(&self, list: &[u32]) -> usize {
+        list.iter().filter(|&&j| self.slot(j).is_none()).count()
+    }
+
+    /// Gives a slot to each column of `list` that has none.
+    pub(crate) fn ensure(&mut self, columns: &Columns, list: &[u32]) {
+        let old = self.slots.len();
+        for &j in list {
+            if self.slot_of[j as usize] == NONE {
+                self.slot_of[j as usize] = self.slots.len() as u32;
+                self.slots.push(j);
+            }
+        }
+        let all = self.slots.len();
+        if all == old {
+            return;
+        }
+        if all > self.leading {
+            let leading = all.max(2 * self.leading);
+            let mut entries = vec![0.0; leading * leading];
+            for slot in 0..old {
+                entries[slot * leading..][..old].copy_from_slice(&self.entries[slot * self.leading..][..old]);
+            }
+            (self.entries, self.leading) = (entries, leading);
+        }
+        let (slots, leading) = (&self.slots, self.leading);
+        let weights = &self.weights[..];
+        let new = &mut self.entries[old * leading..all * leading];
+        new.fill(0.0);
+        match columns.storage() {
+            Storage::Dense(_) => {
+                new.par_chunks_mut(NEW_A_TASK * leading).enumerate().for_each(|(task, out)| {
+                    let first = old + task * NEW_A_TASK;
+                    widest(DenseBlock { columns, weights, slots, first, leading, out });
+                });
+            }
+            Storage::Sparse { .. } => {
+                let rows = SlotRows::new(columns, slots);
+                new.par_chunks_mut(NEW_A_TASK * leading).enumerate().for_each(|(task, out)| {
+                    for (k, out) in out.chunks_exact_mut(leading).enumerate() {
+                        let slot = old + task * NEW_A_TASK + k;
+                        rows.add_products(columns.column(slots[slot] as usize), weights, slot, out);
+                    }
+                });
+            }
+        }
+        for slot in old..all {
+            for k in 0..slot {
+                self.entries[k * leading + slot] = self.entries[slot * leading + k];
+            }
+        }
+    }
+
+    /// Factorises `G_S + diag(mu)`, S a list of slots, mu one number for each of them. Whether that was possible.
+    pub(crate) fn factorise(&self, part: &[usize], mu: &[f64], factor: &mut Factor) -> bool {
+        [0.0, RIDGE].iter().any(|ridge| {
+            let order = part.len();
+            factor.order = order;
+            factor.entries.clear();
+            factor.diagonal.clear();
+            factor.entries.resize(order * order, 0.0);
+            for ((k, column), mu) in factor.entries.chunks_exact_mut(order.max(1)).enumerate().zip(mu) {
+                let from = self.column(part[k]);
+                column[k..].iter_mut().zip(&part[k..]).for_each(|(value, &slot)| *value = from[slot]);
+                column[k] += mu + ridge * (column[k] + mu);
+                factor.diagonal.push(column[k]);
+            }
+            factor.factorise()
+        })
+    }
+}
+
+/// A Cholesky factor.
+#[derive(Debug, Default)]
+pub(crate) struct Factor {
+    order: usize,
+    entries: Vec<f64>,
+    /// That of the matrix before it was factorised.
+    diagonal: Vec<f64>,
+}
+
+impl Factor {
+    fn factorise(&mut self) -> bool {
+        let order = self.order;
+        let cut = if order < LEAST_CUT { Par::Seq } else { Par::rayon(PARTS) };
+        let parameters = Default::default();
+        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(order, cut, parameters));
+        let done = llt::factor::cholesky_in_place(
+            MatMut::from_column_major_slice_mut(&mut self.entries, order, order),
+            Default::default(),
+            cut,
+            MemStack::new(&mut memory),
+            parameters,
+        );
+        // A matrix that is singular but for rounding shows in pivots that are rounding of the diagonal.
+        let pivots = self.entries.iter().step_by(order + 1);
+        done.is_ok() && pivots.zip(&self.diagonal).all(|(pivot, diagonal)| pivot * pivot > SINGULAR * diagonal)
+    }
+
+    /// `v <- (G_S + diag(mu))^-1 v`.
+    pub(crate) fn solve(&self, v: &mut [f64]) {
+        llt::solve::solve_in_place(
+            MatRef::from_column_major_slice(&self.entries, self.order, self.order),
+            MatMut::from_column_major_slice_mut(v, self.order, 1),
+            Par::Seq,
+            MemStack::new(&mut []),
+        );
+    }
+}
+
+/// Products of some new dense columns, from the slot `first` on, with those of all slots up to their own.
+struct DenseBlock<'a> {
+    columns: &'a Columns,
+    weights: &'a [f64],
+    slots: &'a [u32],
+    first: usize,
+    leading: usize,
+    out: &'a mut [f64],
+}
+
+impl Loop for DenseBlock<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { columns, weights, slots, first, leading, out } = self;
+        let (n, new) = (columns.rows(), out.len() / leading);
+        let dense = |slot: usize| match columns.column(slots[slot] as usize) {
+            Column::Dense(column) => column,
+            Column::Sparse(..) => &[],
+        };
+        let mut scaled = vec![0.0; new * ROWS];
+        for start in (0..n).step_by(ROWS) {
+            let rows = start..(start + ROWS).min(n);
+            for (k, scaled) in scaled.chunks_exact_mut(ROWS).enumerate() {
+                let column = &dense(first + k)[rows.clone()];
+                if weights.is_empty() {
+                    scaled[..rows.len()].copy_from_slice(column);
+                } else {
+                    scaled.iter_mut().zip(column.iter().zip(&weights[rows.clone()])).for_each(|(s, (d, w))| *s = d * w);
+                }
+            }
+            let scaled = |k: usize| &scaled[k * ROWS..][..rows.len()];
+            for four in (0..first + new).step_by(4) {
+                if four + 4 <= slots.len() {
+                    let a = [0, 1, 2, 3].map(|c| &dense(four + c)[rows.clone()]);
+                    for k in (0..new).step_by(2) {
+                        // Past the diagonal: written from the other side.
+                        if four > first + k + 1 {
+                            continue;
+                        }
+                        if k + 2 <= new {
+                            let sums = dots(a, [scaled(k), scaled(k + 1)]);
+                            for c in 0..4 {
+                                out[k * leading + four + c] += sums[c][0];
+                                out[(k + 1) * leading + four + c] += sums[c][1];
+                            }
+                        } else {
+                            let sums = dots(a, [scaled(k)]);
+                            for c in 0..4 {
+                                out[k * leading + four + c] += sums[c][0];
+                            }
+                        }
+                    }
+                } else {
+                    for slot in four..slots.len() {
+                        let a = &dense(slot)[rows.clone()];
+                        for k in 0..new {
+                            out[k * leading + slot] += dots([a], [scaled(k)])[0][0];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The columns in slots, by rows.
+struct SlotRows {
+    pointers: Vec<usize>,
+    entries: Vec<(u32, f64)>,
+}
+
+impl SlotRows {
+    fn new(columns: &Columns, slots: &[u32]) -> Self {
+        let each = |visit: &mut dyn FnMut(usize, u32, f64)| {
+            for (slot, &j) in slots.iter().enumerate() {
+                if let Column::Sparse(indices, values) = columns.column(j as usize) {
+                    indices.iter().zip(values).for_each(|(&i, &value)| visit(i as usize, slot as u32, value));
+                }
+            }
+        };
+        let mut pointers = vec![0; columns.rows() + 1];
+        each(&mut |i, _, _| pointers[i + 1] += 1);
+        (0..columns.rows()).for_each(|i| pointers[i + 1] += pointers[i]);
+        let mut next = pointers.clone();
+        let mut entries = vec![(0, 0.0); pointers[columns.rows()]];
+        each(&mut |i, slot, value| {
+            entries[next[i]] = (slot, value);
+            next[i] += 1;
+        });
+        Self { pointers, entries }
+    }
+
+    /// Adds the products of `column`, that of `slot`, with those of the slots up to it.
+    fn add_products(&self, column: Column<'_>, weights: &[f64], slot: usize, out: &mut [f64]) {
+        let Column::Sparse(indices, values) = column else { return };
+        for (&i, &value) in indices.iter().zip(values) {
+            let i = i as usize;
+            let value = if weights.is_empty() { value } else { weights[i] * value };
+            for &(other, d) in &self.entries[self.pointers[i]..self.pointers[i + 1]] {
+                if other as usize > slot {
+                    break;
+                }
+                out[other as usize] += value * d;
+            }
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! The problem on a working set of columns: coordinate descent, extrapolated, and Newton's steps on the support.
+//!
+//! ```text
+//! z_j <- S(c_j + g_jj z_j, l1_j) / (g_jj + l2_j),   c = D^T W (y - D z),   S(v, l) = sign(v) max(|v| - l, 0)
+//! ```
+//!
+//! Either c is kept, by the columns of the Gram matrix G = D^T W D, or W (y - D z), by those of D: whichever is cheaper. Five
+//! sweeps are extrapolated (Bertrand and Massias 2021). Once sweeps have cost as much as a solution of
+//! `(G_S + diag(l2)) d = c_S - l1 sign(z_S) - l2 z_S` on the support S would, that is the next step, as far as P falls along it: it
+//! is exact where no sign changes, and what reaches 0 before leaves S.
+
+use danskin_core::simd::{Loop, widest};
+use danskin_core::vector::dot;
+
+use crate::columns::{Columns, Storage};
+use crate::gap::{Scale, Term};
+use crate::gram::{Factor, Gram};
+
+/// Sweeps between two extrapolations.
+const SWEEPS: usize = 5;
+/// Largest support on which the system is solved directly.
+const LARGEST: usize = 3000;
+/// Largest set of columns whose Gram matrix is kept for sweeps.
+const LARGEST_GRAM: usize = 4096;
+/// Newton's steps in a row, each of which lets a coordinate reach 0.
+const STEPS: usize = 50;
+/// A sweep that lowers P by less than so many parts of it is rounding.
+const ROUNDING: f64 = 1e-17;
+/// Reads of a sparse column that take as long as one of a dense one.
+const SPARSE: f64 = 4.0;
+/// How many times faster than a sweep's are the operations of a factorisation.
+const FACTORISING: f64 = 4.0;
+
+/// The data of the problem.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Data<'a> {
+    pub(crate) columns: &'a Columns,
+    pub(crate) weights: &'a [f64],
+    pub(crate) nonnegative: bool,
+}
+
+/// What a solution on a working set needs, kept from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    pub(crate) gram: Gram,
+    factor: Factor,
+    by_gram: bool,
+    /// The column of each coordinate; the slots of the Gram matrix if it is used.
+    ids: Vec<u32>,
+    /// Coordinates in the working set.
+    on: Vec<u32>,
+    pub(crate) z: Vec<f64>,
+    start: Vec<f64>,
+    c: Vec<f64>,
+    start_c: Vec<f64>,
+    l1: Vec<f64>,
+    l2: Vec<f64>,
+    diagonal: Vec<f64>,
+    /// W (y - D z), unless c is kept.
+    residual: Vec<f64>,
+    /// `G d` or `D d` of a direction d.
+    image: Vec<f64>,
+    /// A direction: coordinates and numbers.
+    moved: Vec<u32>,
+    direction: Vec<f64>,
+    /// z of the last sweeps on the working set.
+    history: Vec<f64>,
+    list: Vec<u32>,
+    products: Vec<f64>,
+}
+
+/// A column of the working set as it is when the problem on it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coordinate {
+    pub(crate) column: u32,
+    pub(crate) z: f64,
+    pub(crate) c: f64,
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+    pub(crate) square: f64,
+}
+
+/// What ended it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) epochs: usize,
+    pub(crate) newton: usize,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sweep {
+    /// Coordinates that moved.
+    moved: usize,
+    /// Coordinates that became or ceased to be 0, or changed sign.
+    turned: usize,
+    /// By how much P fell, at the least.
+    fell: f64,
+    /// Reads of entries.
+    reads: f64,
+}
+
+impl Inner {
+    /// Takes up a working set. `residual` is W (y - D z).
+    pub(crate) fn begin(&mut self, data: Data<'_>, set: &[Coordinate], residual: &[f64]) {
+        let list: Vec<u32> = set.iter().map(|coordinate| coordinate.column).collect();
+        self.gram.begin(data.columns, data.weights);
+        self.by_gram = gram_is_cheaper(data.columns, &list, &self.gram);
+        if self.by_gram {
+            if self.gram.len() > 2 * list.len() + 256 {
+                self.gram.keep(&list);
+            }
+            self.gram.ensure(data.columns, &list);
+        }
+        let len = if self.by_gram { self.gram.len() } else { list.len() };
+        for of in
+            [&mut self.z, &mut self.c, &mut self.l1, &mut self.l2, &mut self.diagonal, &mut self.direction]
+        {
+            of.clear();
+            of.resize(len, 0.0);
+        }
+        self.ids.clear();
+        self.ids.extend_from_slice(if self.by_gram { self.gram.slots() } else { &list });
+        self.on.clear();
+        for (k, coordinate) in set.iter().enumerate() {
+            let at = if self.by_gram { self.gram.slot(coordinate.column).unwrap_or(k) } else { k };
+            self.on.push(at as u32);
+            self.z[at] = coordinate.z;
+            self.c[at] = coordinate.c;
+            self.l1[at] = coordinate.l1;
+            self.l2[at] = coordinate.l2;
+            self.diagonal[at] = if self.by_gram { self.gram.column(at)[at] } else { coordinate.square };
+        }
+        if !self.by_gram {
+            self.residual.clear();
+            self.residual.extend_from_slice(residual);
+        }
+        self.start.clone_from(&self.z);
+        self.start_c.clone_from(&self.c);
+        self.moved.clear();
+    }
+
+    /// Calls `visit(column, z)` on the working set.
+    pub(crate) fn each(&self, mut visit: impl FnMut(u32, f64)) {
+        self.on.iter().for_each(|&k| visit(self.ids[k as usize], self.z[k as usize]));
+    }
+
+    /// Goes on until the gap of the problem on the working set is `tolerance`, where `square` is the square of W^(1/2) (y - D z) at
+    /// the start, and `scale` P there.
+    pub(crate) fn solve(&mut self, data: Data<'_>, square: f64, tolerance: f64, epochs: usize) -> Spent {
+        let mut spent = Spent::default();
+        let value = square / 2.0 + self.penalty();
+        // Reads since the last direct solution.
+        let mut reads = 0.0;
+        self.history.clear();
+        while spent.epochs < epochs {
+            self.remember();
+            let sweep = self.sweep(data);
+            spent.epochs += 1;
+            reads += sweep.reads;
+            let fresh = self.by_gram;
+            if sweep.fell.is_nan() {
+                return spent;
+            }
+            let ended = sweep.moved == 0 || sweep.fell <= ROUNDING * value;
+            let support = self.support(data);
+            let due = reads >= self.direct_cost(data, support, sweep.turned == 0);
+            if due && sweep.moved > 0 {
+                spent.newton += self.newton(data);
+                reads = 0.0;
+                self.history.clear();
+            } else if self.history.len() >= (SWEEPS + 1) * self.on.len() {
+                self.extrapolate(data);
+            }
+            if self.by_gram || due || spent.epochs.is_multiple_of(2 * SWEEPS) {
+                if !fresh {
+                    self.refresh(data);
+                }
+                if self.gap(data, square) <= tolerance {
+                    return spent;
+                }
+            }
+            if ended {
+                return spent;
+            }
+        }
+        spent
+    }
+
+    fn penalty(&self) -> f64 {
+        self.on
+            .iter()
+            .map(|&k| k as usize)
+            .map(|k| self.l1[k] * self.z[k].abs() + 0.5 * self.l2[k] * self.z[k] * self.z[k])
+            .sum()
+    }
+
+    /// The gap of the problem on the working set; c must be that of z.
+    fn gap(&self, data: Data<'_>, square: f64) -> f64 {
+        let fell: f64 = self
+            .on
+            .iter()
+            .map(|&k| k as usize)
+            .map(|k| (self.start_c[k] + self.c[k]) * (self.z[k] - self.start[k]))
+            .sum();
+        let terms = self.on.iter().map(|&k| k as usize).map(|k| Term {
+            c: self.c[k],
+            z: self.z[k],
+            l1: self.l1[k],
+            l2: self.l2[k],
+            // A free column is fitted before its gap counts.
+            slack: f64::INFINITY,
+        });
+        Scale::best(terms, (square - fell).max(0.0), data.nonnegative).gap
+    }
+
+    /// `c_j = d_j^T W (y - D z)` where it is not kept.
+    fn refresh(&mut self, data: Data<'_>) {
+        data.columns.correlations_of(&self.ids, &self.residual, &mut self.c);
+    }
+
+    fn sweep(&mut self, data: Data<'_>) -> Sweep {
+        let mut sweep = Sweep::default();
+        widest(SweepLoop { inner: self, data, sweep: &mut sweep });
+        sweep
+    }
+
+    /// Keeps z for an extrapolation.
+    fn remember(&mut self) {
+        self.history.extend(self.on.iter().map(|&k| self.z[k as usize]));
+    }
+
+    /// z <- sum_i x_i z^i over the last sweeps, x of sum 1 with the least ‖sum_i x_i (z^i - z^(i-1))‖, unless P rises.
+    fn extrapolate(&mut self, data: Data<'_>) {
+        self.remember();
+        let len = self.on.len();
+        let iterates: Vec<&[f64]> = self.history.chunks_exact(len).collect();
+        let mut differences = vec![0.0; SWEEPS * len];
+        for (i, difference) in differences.chunks_exact_mut(len).enumerate() {
+            difference
+                .iter_mut()
+                .zip(iterates[iterates.len() - SWEEPS + i].iter().zip(iterates[iterates.len() - SWEEPS + i - 1]))
+                .for_each(|(d, (new, old))| *d = new - old);
+        }
+        let difference = |i: usize| &differences[i * len..][..len];
+        let mut system = [[0.0; SWEEPS + 1]; SWEEPS];
+        for i in 0..SWEEPS {
+            for k in 0..=i {
+                system[i][k] = dot(difference(i), difference(k));
+                system[k][i] = system[i][k];
+            }
+            system[i][SWEEPS] = 1.0;
+        }
+        let found = solve_small(&mut system);
+        self.moved.clear();
+        if let Some(x) = found {
+            for (k, &at) in self.on.iter().enumerate() {
+                let mut z: f64 = (0..SWEEPS).map(|i| x[i] * iterates[iterates.len() - SWEEPS + i][k]).sum();
+                if data.nonnegative {
+                    z = z.max(0.0);
+                }
+                let moved = z - self.z[at as usize];
+                if moved != 0.0 {
+                    self.moved.push(at);
+                    self.direction[at as usize] = moved;
+                }
+            }
+            let (slope, curvature) = self.look(data);
+            let penalty: f64 = self
+                .moved
+                .iter()
+                .map(|&k| k as usize)
+                .map(|k| {
+                    let (from, to) = (self.z[k], self.z[k] + self.direction[k]);
+                    self.l1[k] * (to.abs() - from.abs()) + 0.5 * self.l2[k] * (to * to - from * from)
+                })
+                .sum();
+            if curvature / 2.0 - slope + penalty < 0.0 {
+                self.advance(data, 1.0);
+            }
+        }
+        self.history.clear();
+    }
+
+    /// `<c, d>` and `d^T G d` of the direction, whose image it leaves.
+    fn look(&mut self, data: Data<'_>) -> (f64, f64) {
+        self.image.clear();
+        let len = if self.by_gram { self.gram.len() } else { data.columns.rows() };
+        self.image.resize(len, 0.0);
+        widest(ImageLoop { inner: self, data });
+        if self.by_gram {
+            self.moved.iter().map(|&k| k as usize).fold((0.0, 0.0), |(slope, curvature), k| {
+                (slope + self.direction[k] * self.c[k], curvature + self.direction[k] * self.image[k])
+            })
+        } else {
+            let image = &self.image;
+            let curvature = if data.weights.is_empty() {
+                dot(image, image)
+            } else {
+                image.iter().zip(data.weights).map(|(v, w)| w * v * v).sum()
+            };
+            (dot(&self.residual, image), curvature)
+        }
+    }
+
+    /// z <- z + t d, and all that follows z.
+    fn advance(&mut self, data: Data<'_>, t: f64) {
+        for &k in &self.moved {
+            self.z[k as usize] += t * self.direction[k as usize];
+        }
+        if self.by_gram {
+            self.c.iter_mut().zip(&self.image).for_each(|(c, h)| *c -= t * h);
+        } else if data.weights.is_empty() {
+            self.residual.iter_mut().zip(&self.image).for_each(|(r, v)| *r -= t * v);
+        } else {
+            let weighted = self.image.iter().zip(data.weights);
+            self.residual.iter_mut().zip(weighted).for_each(|(r, (v, w))| *r -= t * (w * v));
+        }
+    }
+
+    fn in_support(&self, data: Data<'_>, k: usize) -> bool {
+        self.diagonal[k] > 0.0
+            && (self.z[k] != 0.0 || (!data.nonnegative && self.l1[k] == 0.0 && self.l2[k] == 0.0))
+    }
+
+    fn support(&self, data: Data<'_>) -> usize {
+        self.on.iter().filter(|&&k| self.in_support(data, k as usize)).count()
+    }
+
+    /// Reads of a sweep that take as long as a direct solution on a support of so many; infinite where there is none.
+    fn direct_cost(&self, data: Data<'_>, support: usize, settled: bool) -> f64 {
+        if support == 0 || support > LARGEST.min(data.columns.rows()) {
+            return f64::INFINITY;
+        }
+        let s = support as f64;
+        let mut cost = s * s * s / 6.0 / FACTORISING + s * self.ids.len() as f64;
+        if !self.by_gram {
+            // Columns that are not yet in the Gram matrix, each with the rest by the rows that they share.
+            cost += 4.0 * s * s + SPARSE * s * data.columns.rows() as f64 / 100.0;
+        }
+        if settled { cost } else { 4.0 * cost }
+    }
+
+    /// Newton's steps on the support, as far as P falls. Returns how many.
+    fn newton(&mut self, data: Data<'_>) -> usize {
+        let mut part: Vec<u32> = self.on.iter().copied().filter(|&k| self.in_support(data, k as usize)).collect();
+        if !self.by_gram {
+            let list: Vec<u32> = part.iter().map(|&k| self.ids[k as usize]).collect();
+            if self.gram.len() + self.gram.missing(&list) > 2 * list.len() + 256 {
+                self.gram.keep(&list);
+            }
+            self.gram.ensure(data.columns, &list);
+        }
+        let (mut slots, mut mu, mut right) = (Vec::new(), Vec::new(), Vec::new());
+        for step in 0..STEPS {
+            if part.is_empty() {
+                return step;
+            }
+            if !self.by_gram {
+                self.list.clear();
+                self.list.extend(part.iter().map(|&k| self.ids[k as usize]));
+                self.products.resize(part.len(), 0.0);
+                data.columns.correlations_of(&self.list, &self.residual, &mut self.products);
+                part.iter().zip(&self.products).for_each(|(&k, &c)| self.c[k as usize] = c);
+            }
+            slots.clear();
+            slots.extend(part.iter().filter_map(|&k| {
+                if self.by_gram { Some(k as usize) } else { self.gram.slot(self.ids[k as usize]) }
+            }));
+            mu.clear();
+            mu.extend(part.iter().map(|&k| self.l2[k as usize]));
+            right.clear();
+            right.extend(part.iter().map(|&k| k as usize).map(|k| {
+                let sign = if self.z[k] == 0.0 { 0.0 } else { self.z[k].signum() };
+                self.c[k] - self.l1[k] * sign - self.l2[k] * self.z[k]
+            }));
+            if slots.len() != part.len() || !self.gram.factorise(&slots, &mu, &mut self.factor) {
+                return step;
+            }
+            let mut slope = 0.0;
+            self.products.clear();
+            self.products.extend_from_slice(&right);
+            self.factor.solve(&mut self.products);
+            self.moved.clear();
+            for (k, (d, right)) in part.iter().zip(self.products.iter().zip(&right)) {
+                slope += d * right;
+                self.moved.push(*k);
+                self.direction[*k as usize] = *d;
+            }
+            if !(slope > 0.0 && slope.is_finite()) {
+                return step;
+            }
+            let (_, curvature) = self.look(data);
+            let Stop { t, hit, crossed } = self.search(data, slope, curvature);
+            if !(t > 0.0 && t.is_finite()) {
+                return step;
+            }
+            self.advance(data, t);
+            if let Some(hit) = hit {
+                self.z[hit as usize] = 0.0;
+                part.retain(|&k| self.in_support(data, k as usize));
+            } else if !crossed {
+                return step + 1;
+            }
+        }
+        STEPS
+    }
+
+    /// Where P is least along the direction; `slope` is that by which P falls at t = 0.
+    fn search(&self, data: Data<'_>, slope: f64, curvature: f64) -> Stop {
+        let mut kinks: Vec<(f64, u32)> = self
+            .moved
+            .iter()
+            .filter_map(|&k| {
+                let (z, d) = (self.z[k as usize], self.direction[k as usize]);
+                let free = !data.nonnegative && self.l1[k as usize] == 0.0;
+                (z * d < 0.0 && !free).then(|| (-z / d, k))
+            })
+            .collect();
+        kinks.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let bend: f64 =
+            self.moved.iter().map(|&k| k as usize).map(|k| self.l2[k] * self.direction[k] * self.direction[k]).sum();
+        let curvature = curvature + bend;
+        let (mut slope, mut crossed) = (slope, false);
+        for (t, k) in kinks {
+            if t * curvature >= slope {
+                break;
+            }
+            slope -= 2.0 * self.l1[k as usize] * self.direction[k as usize].abs();
+            if data.nonnegative || t * curvature >= slope {
+                return Stop { t, hit: Some(k), crossed };
+            }
+            crossed = true;
+        }
+        Stop { t: slope / curvature, hit: None, crossed }
+    }
+}
+
+/// Where P is least along a direction.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    t: f64,
+    /// The coordinate that is 0 there, if P has a kink.
+    hit: Option<u32>,
+    /// Whether a coordinate changed sign on the way.
+    crossed: bool,
+}
+
+/// Whether sweeps by the Gram matrix of the columns of `list` are cheaper than sweeps by the columns.
+fn gram_is_cheaper(columns: &Columns, list: &[u32], gram: &Gram) -> bool {
+    let len = list.len();
+    if len + gram.len().min(2 * len) > LARGEST_GRAM {
+        return false;
+    }
+    match columns.storage() {
+        Storage::Dense(_) => true,
+        Storage::Sparse { .. } => {
+            let entries: usize = list.iter().map(|&j| columns.entries_of(j as usize)).sum();
+            len * len <= 4 * entries
+        }
+    }
+}
+
+/// The solution of a small symmetric system, right-hand side last, normalised to sum 1; `None` if it has none.
+fn solve_small(system: &mut [[f64; SWEEPS + 1]; SWEEPS]) -> Option<[f64; SWEEPS]> {
+    for k in 0..SWEEPS {
+        let pivot = (k..SWEEPS).max_by(|&a, &b| system[a][k].abs().total_cmp(&system[b][k].abs()))?;
+        system.swap(k, pivot);
+        if system[k][k].abs() < f64::MIN_POSITIVE || !system[k][k].is_finite() {
+            return None;
+        }
+        for i in k + 1..SWEEPS {
+            let factor = system[i][k] / system[k][k];
+            let row = system[k];
+            system[i].iter_mut().zip(row).for_each(|(a, b)| *a -= factor * b);
+        }
+    }
+    let mut x = [0.0; SWEEPS];
+    for k in (0..SWEEPS).rev() {
+        let rest: f64 = (k + 1..SWEEPS).map(|i| system[k][i] * x[i]).sum();
+        x[k] = (system[k][SWEEPS] - rest) / system[k][k];
+    }
+    let sum: f64 = x.iter().sum();
+    let normalised = x.map(|x| x / sum);
+    normalised.iter().all(|x| x.is_finite()).then_some(normalised)
+}
+
+/// The z that is best for one coordinate, `u` being `c_j + g_jj z_j` and `bend` `g_jj + l2_j`, which is not 0.
+#[inline(always)]
+fn shrunk(u: f64, l1: f64, bend: f64, nonnegative: bool) -> f64 {
+    if u > l1 {
+        (u - l1) / bend
+    } else if u < -l1 && !nonnegative {
+        (u + l1) / bend
+    } else if u.is_nan() {
+        u
+    } else {
+        0.0
+    }
+}
+
+/// One sweep of coordinate descent.
+struct SweepLoop<'a, 'b> {
+    inner: &'a mut Inner,
+    data: Data<'b>,
+    sweep: &'a mut Sweep,
+}
+
+impl Loop for SweepLoop<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { inner, data, sweep } = self;
+        let Inner { gram, by_gram, ids, on, z, c, l1, l2, diagonal, residual, .. } = inner;
+        let len = ids.len();
+        for &k in on.iter() {
+            let k = k as usize;
+            let bend = diagonal[k] + l2[k];
+            let old = z[k];
+            if bend == 0.0 {
+                // Nothing but l1 is left of the coordinate.
+                if l1[k] > 0.0 {
+                    z[k] = 0.0;
+                }
+                continue;
+            }
+            let column = data.columns.column(ids[k] as usize);
+            let correlation = if *by_gram { c[k] } else { column.dot(residual) };
+            let new = shrunk(correlation + diagonal[k] * old, l1[k], bend, data.nonnegative);
+            let read = if *by_gram { 1.0 } else { column.reads() };
+            sweep.reads += read;
+            if new == old {
+                continue;
+            }
+            let step = new - old;
+            z[k] = new;
+            sweep.moved += 1;
+            sweep.turned += usize::from(new * old <= 0.0);
+            sweep.fell += 0.5 * bend * step * step;
+            if *by_gram {
+                sweep.reads += len as f64 / 2.0;
+                c.iter_mut().zip(gram.column(k)).for_each(|(c, g)| *c -= step * g);
+            } else {
+                sweep.reads += read;
+                column.axpy(-step, data.weights, residual);
+            }
+        }
+    }
+}
+
+/// The image of the direction.
+struct ImageLoop<'a, 'b> {
+    inner: &'a mut Inner,
+    data: Data<'b>,
+}
+
+impl Loop for ImageLoop<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        let Inner { gram, by_gram, ids, moved, direction, image, .. } = self.inner;
+        for &k in moved.iter() {
+            let (k, step) = (k as usize, direction[k as usize]);
+            if *by_gram {
+                image.iter_mut().zip(gram.column(k)).for_each(|(h, g)| *h += step * g);
+            } else {
+                self.data.columns.column(ids[k] as usize).axpy(step, &[], image);
+            }
+        }
+    }
+}
