@@ -35,6 +35,8 @@ impl From<SolveError> for Failure {
             SolveError::Length { .. }
             | SolveError::NotFinite { .. }
             | SolveError::NotPositive { .. }
+            | SolveError::NegativeWeight { .. }
+            | SolveError::TooManyRows { .. }
             | SolveError::InvalidStep { .. }
             | SolveError::InvalidMomentum { .. }
             | SolveError::InvalidTolerance { .. }

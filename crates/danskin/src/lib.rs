@@ -24,6 +24,7 @@ pub use danskin_core::{certificate, ctx, design, estimator, linear, outer, probl
 #[cfg(feature = "data")]
 pub use danskin_data as data;
 pub use danskin_implicit as implicit;
+pub use danskin_sparse as sparse;
 pub use danskin_unrolled as unrolled;
 
 pub mod adaptive;
@@ -62,5 +63,6 @@ pub mod prelude {
         AfterNewton, Auto, BlockJacobi, Cg, DenseCholesky, DualCholesky, Implicit, IncompleteCholesky, Jacobi, Kept,
         Nystrom, OnSupport, Preconditioner, SparseCholesky,
     };
+    pub use danskin_sparse::ActiveSet;
     pub use danskin_unrolled::{Automatic, Checkpoints, Forward, Pulled, Recorded, Replay, Tangents, Tape, Unroll};
 }

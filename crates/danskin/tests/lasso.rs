@@ -188,6 +188,39 @@ fn gradients_at_the_minimum_are_those_of_finite_differences() {
     }
 }
 
+/// Working sets come to the minimum that proximal steps come to, whatever the loss and the penalty, and carry the same gradients.
+fn working_sets<L: Loss + Clone + std::fmt::Debug>(loss: &L, y: &[f64], lambda: f64) {
+    for design in designs(y.len(), 12) {
+        for (name, problem, x) in variants(&design, loss, y, lambda) {
+            let (mut ctx, solver, name) = (Ctx::new(), ActiveSet::default(), format!("{loss:?}, {name}"));
+            let solved = Solve::new(&problem, &solver, &x).stop(Stop::tolerance(1e-12)).run().unwrap();
+            assert_eq!(solved.status(), Status::Converged, "{name}: {solved:?}");
+            let (best, z) = (minimiser(&problem, &x), solved.z());
+            let value = |z: &[f64], ctx: &mut Ctx| problem.value(Point::new(z, &x), ctx);
+            let (least, found) = (value(&best, &mut ctx), value(z, &mut ctx));
+            assert!(found - least <= solved.residual() + 1e-13 * least.abs(), "{name}: {found} {least}");
+            // An error of z of the root of the gap.
+            let apart = distance(z, &best) / norm(&best);
+            assert!(apart <= 1e-5, "{name}: {apart:e}");
+            let g3 = OnSupport::<DenseCholesky>::default();
+            let by_proximal = Fista::default();
+            let other = Solve::new(&problem, &by_proximal, &x).stop(Stop::steps(SOLVED)).run().unwrap();
+            let [found, expected] = [solved.gradient(&g3), other.gradient(&g3)].map(|g| g.unwrap().value);
+            assert!(relative(&found, &expected) <= 1e-6, "{name}: {:e}", relative(&found, &expected));
+        }
+    }
+}
+
+#[test]
+fn working_sets_find_the_minimum() {
+    working_sets(&Squared, &random::vector(30, 2), 0.9);
+    working_sets(&Logistic, &random::labels(30, 2), 0.5);
+    working_sets(&Huber::new(0.3).unwrap(), &random::vector(30, 2), 0.6);
+    working_sets(&SquaredHinge, &random::labels(30, 2), 1.5);
+    let counts: Vec<f64> = random::vector(30, 2).iter().map(|y| (4.0 * y).abs().round()).collect();
+    working_sets(&Poisson, &counts, 1.0);
+}
+
 /// With D = I the Lasso is soft thresholding: z*_j = soft(u_j, lambda), with a kink in u_j at |u_j| = lambda.
 #[test]
 fn a_kink_is_told_as_one() {

@@ -6,11 +6,13 @@
 //!
 //! The problem itself, and the plain solvers of it that are differentiated step by step, are those of `danskin-core`; here are the solvers that end soonest.
 
+mod active_set;
 mod columns;
 mod gap;
 mod gram;
 mod inner;
 mod working_sets;
 
+pub use active_set::{ActiveSet, ActiveState};
 pub use columns::Columns;
 pub use working_sets::{Each, Outcome, Quadratic, Status, WorkingSets, Workspace};

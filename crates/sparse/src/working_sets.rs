@@ -337,14 +337,7 @@ impl Workspace {
     }
 
     /// P and the gap at z. `bound` is the greatest value of a dual point so far.
-    fn measure(
-        &mut self,
-        problem: &Quadratic<'_>,
-        z: &[f64],
-        residual: &[f64],
-        bound: &mut f64,
-        scale: f64,
-    ) -> Round {
+    fn measure(&mut self, problem: &Quadratic<'_>, z: &[f64], residual: &[f64], bound: &mut f64, scale: f64) -> Round {
         self.c.resize(self.active.len(), 0.0);
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
         let square = dot(&self.weighted, residual).max(0.0);

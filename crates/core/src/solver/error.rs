@@ -56,6 +56,20 @@ pub enum SolveError {
         /// What was given.
         tolerance: f64,
     },
+    /// A row has a negative weight, of which the solver knows nothing.
+    #[error("the weight of row {row} (from 0) is {weight}, expected a number at least 0")]
+    NegativeWeight {
+        /// The row, from 0.
+        row: usize,
+        /// Its weight.
+        weight: f64,
+    },
+    /// More rows than a 32-bit index can name.
+    #[error("{rows} rows, expected at most {}", u32::MAX)]
+    TooManyRows {
+        /// Number of rows, n.
+        rows: usize,
+    },
     /// An automatic step was asked for, and the problem knows no bound on its curvature.
     #[error("the problem knows no bound on its curvature to choose a step from: give a step")]
     UnknownSmoothness,
@@ -92,7 +106,10 @@ impl SolveError {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Length { .. } | Self::NotFinite { .. } | Self::NotPositive { .. } => "invalid-vector",
+            Self::Length { .. } | Self::NotFinite { .. } | Self::NotPositive { .. } | Self::NegativeWeight { .. } => {
+                "invalid-vector"
+            }
+            Self::TooManyRows { .. } => "too-many-rows",
             Self::InvalidStep { .. }
             | Self::InvalidMomentum { .. }
             | Self::InvalidTolerance { .. }

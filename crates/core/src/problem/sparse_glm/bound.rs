@@ -28,8 +28,9 @@ impl<L: Loss + Clone> SparseGlm<L> {
     pub(super) fn error_by_gap(&self, at: Point<'_>) -> Result<AnalyticBound, Unproved> {
         let row = self.smooth.row(at.x);
         let (n, m) = (self.design().rows(), at.z.len());
-        // No other loss says how far its values are from quadratic; and the squared loss is the one that is a square of a difference.
-        if !(Loss::is_quadratic(row.loss) && Loss::is_of_difference(row.loss)) {
+        // No other loss says how far its values are from quadratic; and the squared loss is that of a difference which has a curvature of 1.
+        let squared = |i: usize| row.loss.second(0.0, row.targets[i]).0 == 1.0;
+        if !(Loss::is_quadratic(row.loss) && Loss::is_of_difference(row.loss) && (0..n).all(squared)) {
             return Err(Unproved::Unknown);
         }
         if let Some(row) = (0..n).find(|&i| row.weight(i) < 0.0) {

@@ -216,6 +216,12 @@ impl<L: Loss> SparseGlm<L> {
         self.smooth.weights(x)
     }
 
+    /// Whether x are the entries of D.
+    #[must_use]
+    pub fn is_of_design(&self) -> bool {
+        self.smooth.differentiated() == Wrt::Design
+    }
+
     /// The penalty of a coordinate.
     #[must_use]
     pub fn penalty(&self) -> ElasticNet {
