@@ -44,7 +44,7 @@ pub mod prelude {
     pub use danskin_core::linear::HessianSolver;
     pub use danskin_core::outer::{Discrepancy, Envelope, HeldOut, Linear, Outer};
     pub use danskin_core::problem::composite::{Composite, Kinks};
-    pub use danskin_core::problem::glm::{Glm, Wrt};
+    pub use danskin_core::problem::glm::{FREE, Glm, Wrt};
     pub use danskin_core::problem::loss::*;
     pub use danskin_core::problem::penalty::{Penalty, Ridge, SmoothElastic};
     pub use danskin_core::problem::quadratic::Quadratic;

@@ -729,7 +729,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         let regularisation = self.regularisation(at.x);
         let (low, high) = self.penalty.curvature();
         let mut groups = vec![0.0; regularisation.lambdas.len()];
-        regularisation.each(at.z.len(), |lambda, group, j| {
+        regularisation.each_penalised(at.z.len(), |lambda, group, j| {
             groups[group] += square(lambda.sqrt() * self.penalty.first(at.z[j]).abs());
         });
         let most = groups.iter().fold(0.0_f64, |most, group| most.max(*group));

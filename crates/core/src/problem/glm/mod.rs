@@ -145,6 +145,9 @@ pub struct Glm<L, R = Ridge> {
     constants: OnceLock<Arc<Constants>>,
 }
 
+/// The group of columns that have no penalty, and no lambda in x: an intercept, for one.
+pub const FREE: u32 = u32::MAX;
+
 /// Numbers that a vector can have.
 const MAX_LEN: usize = isize::MAX as usize / size_of::<f64>();
 
@@ -204,7 +207,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         }
     }
 
-    /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0.
+    /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0, or [`FREE`].
     ///
     /// # Errors
     ///
@@ -212,7 +215,7 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     pub fn grouped(self, lambdas: Vec<f64>, groups: Vec<u32>) -> Result<Self, GlmError> {
         lambdas.iter().try_for_each(|&lambda| check_lambda(lambda))?;
         check_length("groups", self.design.columns(), groups.len())?;
-        if let Some(column) = groups.iter().position(|&group| group as usize >= lambdas.len()) {
+        if let Some(column) = groups.iter().position(|&group| group != FREE && group as usize >= lambdas.len()) {
             return Err(GlmError::Group { column, group: groups[column], groups: lambdas.len() });
         }
         Ok(Self { lambdas, groups, constants: OnceLock::new(), ..self }.with_rank_bound())
@@ -250,7 +253,10 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
             _ if self.penalty.curvature().1 == 0.0 => 0,
             [] if self.lambdas.first().is_some_and(|lambda| *lambda > 0.0) => columns,
             [] => 0,
-            groups => groups.iter().filter(|&&group| self.lambdas[group as usize] > 0.0).count(),
+            groups => groups
+                .iter()
+                .filter(|&&group| self.lambdas.get(group as usize).is_some_and(|lambda| *lambda > 0.0))
+                .count(),
         };
         let hessian_rank_bound = if penalised == columns {
             columns * width

@@ -3,7 +3,7 @@
 //! The derivative of a term in log lambda_g is the term itself: with x = log lambda, grad_x adds up lambda_g r(z_j) over the
 //! group, and L_xz holds lambda_g r'(z_j).
 
-use super::Penalty;
+use super::{FREE, Penalty};
 use crate::vector::axpy;
 
 /// The penalties on z at one x.
@@ -21,12 +21,15 @@ pub(in crate::problem) struct Regularisation<'a, R> {
 
 impl<R: Penalty> Regularisation<'_, R> {
     pub(in crate::problem) fn lambda(&self, group: usize) -> f64 {
-        // Where there are no columns, there may be no group either.
-        let lambda = self.lambdas.get(group).copied().unwrap_or(0.0);
-        if self.logarithms { lambda.exp() } else { lambda }
+        match self.lambdas.get(group) {
+            Some(logarithm) if self.logarithms => logarithm.exp(),
+            Some(lambda) => *lambda,
+            // Of free columns; and where there are no columns, there may be no group either.
+            None => 0.0,
+        }
     }
 
-    /// `update(lambda, group, coordinate)` over the coordinates of z, `len` of them.
+    /// `update(lambda, group, coordinate)` over the coordinates of z, `len` of them; the group of a free one is none of those with a lambda.
     pub(in crate::problem) fn each(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
         if self.groups.is_empty() {
             let lambda = self.lambda(0);
@@ -39,7 +42,19 @@ impl<R: Penalty> Regularisation<'_, R> {
         }
     }
 
+    /// [`Regularisation::each`] but for the free ones.
+    pub(in crate::problem) fn each_penalised(&self, len: usize, mut update: impl FnMut(f64, usize, usize)) {
+        self.each(len, |lambda, group, j| {
+            if group < self.lambdas.len() {
+                update(lambda, group, j);
+            }
+        });
+    }
+
     pub(in crate::problem) fn smallest_lambda(&self) -> f64 {
+        if self.groups.contains(&FREE) {
+            return 0.0;
+        }
         (0..self.lambdas.len()).map(|group| self.lambda(group)).fold(f64::INFINITY, f64::min)
     }
 
@@ -79,16 +94,17 @@ impl<R: Penalty> Regularisation<'_, R> {
 
     /// `out_g += scale dL/d log lambda_g`.
     pub(in crate::problem) fn add_grad_x(&self, z: &[f64], scale: f64, out: &mut [f64]) {
-        self.each(z.len(), |lambda, group, j| out[group] += scale * lambda * self.penalty.value(z[j]));
+        self.each_penalised(z.len(), |lambda, group, j| out[group] += scale * lambda * self.penalty.value(z[j]));
     }
 
     /// `out_g += scale L_xz v`.
     pub(in crate::problem) fn add_cross(&self, z: &[f64], v: &[f64], scale: f64, out: &mut [f64]) {
-        self.each(z.len(), |lambda, group, j| out[group] += scale * lambda * self.penalty.first(z[j]) * v[j]);
+        let add = |lambda: f64, group: usize, j: usize| out[group] += scale * lambda * self.penalty.first(z[j]) * v[j];
+        self.each_penalised(z.len(), add);
     }
 
     /// `out += L_zx w`.
     pub(in crate::problem) fn add_cross_t(&self, z: &[f64], w: &[f64], out: &mut [f64]) {
-        self.each(z.len(), |lambda, group, j| out[j] += lambda * self.penalty.first(z[j]) * w[group]);
+        self.each_penalised(z.len(), |lambda, group, j| out[j] += lambda * self.penalty.first(z[j]) * w[group]);
     }
 }

@@ -166,8 +166,8 @@ impl<L: Loss> SparseGlm<L> {
         Ok(Self { smooth: self.smooth.weighted(weights)?, ..self })
     }
 
-    /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0. A column of a group whose lambda is
-    /// 0 is free, and never 0 but by chance.
+    /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0, or
+    /// [`FREE`](super::glm::FREE). A column without a penalty is never 0 but by chance.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
         let moves = self.smooth.differentiated() == Wrt::Regularisation && !x_out.is_empty();
         self.each(x, |[l, q], group, j| {
             dual[j] = if is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
-            if moves {
+            if moves && l > 0.0 {
                 x_out[group] -= dual[j] * rho * slope(z[j], [l, q]);
             }
         });
@@ -64,7 +64,7 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     fn prox_push(&self, rho: f64, x: &[f64], z: &[f64], dx: &[f64], tangent: &mut [f64]) {
         let moves = self.smooth.differentiated() == Wrt::Regularisation;
         self.each(x, |[l, q], group, j| {
-            let change = if moves { rho * slope(z[j], [l, q]) * dx[group] } else { 0.0 };
+            let change = if moves && l > 0.0 { rho * slope(z[j], [l, q]) * dx[group] } else { 0.0 };
             tangent[j] = if is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
         });
     }

@@ -183,7 +183,7 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
             if moved == 0.0 {
                 continue;
             }
-            if wrt == Wrt::Regularisation {
+            if wrt == Wrt::Regularisation && l > 0.0 {
                 x_out[columns.groups[j]] += moved * slope(after, [l, q]);
             }
             columns.each_placed(j, |i, d, k| {
@@ -243,7 +243,7 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
                     Wrt::Regularisation => 0.0,
                 };
             });
-            if wrt == Wrt::Regularisation {
+            if wrt == Wrt::Regularisation && l > 0.0 {
                 dg += slope(after, [l, q]) * dx[columns.groups[j]];
             }
             let next = match c {
