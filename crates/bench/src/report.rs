@@ -195,7 +195,9 @@ pub fn message<T>(result: &Result<T, EstimateError>, linear: Option<LinearSolve>
 }
 
 impl EstimateReport {
-    fn new(result: &Result<Gradient, EstimateError>, cost: Option<Cost>) -> Self {
+    /// Of a gradient, or why there is none, with what it cost.
+    #[must_use]
+    pub fn new(result: &Result<Gradient, EstimateError>, cost: Option<Cost>) -> Self {
         let gradient = result.as_ref().ok();
         let linear = gradient.and_then(|gradient| gradient.linear);
         Self {
@@ -551,7 +553,11 @@ pub fn csv(comparison: &Comparison) -> Result<String, csv::Error> {
 }
 
 /// `lines`, under the names of their fields.
-pub(crate) fn csv_of(lines: impl Iterator<Item = impl Serialize>) -> Result<String, csv::Error> {
+///
+/// # Errors
+///
+/// Those of the csv library.
+pub fn csv_of(lines: impl Iterator<Item = impl Serialize>) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for line in lines {
         writer.serialize(line)?;

@@ -19,6 +19,7 @@ use danskin_data::make::Kind;
 use danskin_data::{Checksum, IndexBase, LabelColumn, ReadOptions};
 
 use crate::failure::Failure;
+use crate::lasso::LassoArgs;
 use crate::measure::Task;
 
 const EXIT_CODES: &str = "Exit codes: 0 done (an iteration cap reached included); 1 an output could not be written; \
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// List the data sets shipped with danskin, describe one or a file, fetch one, or make a synthetic one.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Solve the Lasso and other sparse regressions to a duality gap, along a path if asked, and differentiate them.
+    #[command(after_help = EXIT_CODES, allow_negative_numbers = true)]
+    Lasso(Box<LassoArgs>),
     /// Run experiments of the source again: what theory predicts beside what is fitted here, with tables and plots.
     #[command(after_help = REPRODUCE_CODES)]
     Reproduce(ReproduceArgs),
@@ -647,6 +651,10 @@ impl Estimators {
     pub(crate) fn is_auto(&self) -> bool {
         self.0.is_empty()
     }
+
+    pub(crate) fn kinds(&self) -> &[EstimatorKind] {
+        &self.0
+    }
 }
 
 impl FromStr for Estimators {
@@ -675,7 +683,7 @@ fn losses() -> String {
     format!("The loss phi: {}", LossName::usage())
 }
 
-fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+pub(crate) fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
     // What underflows is not the 0 that it would be read as.
     let digits = text.split(['e', 'E']).next().unwrap_or_default();
     let underflows = |value: f64| value == 0.0 && digits.contains(|c| ('1'..='9').contains(&c));
@@ -685,11 +693,11 @@ fn number(text: &str, expected: &'static str, fits: impl Fn(f64) -> bool) -> Res
         .ok_or_else(|| format!("expected {expected}"))
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "a finite number at least 0", |value| value >= 0.0)
 }
 
-fn whole(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn whole(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a whole number above 0".to_owned())
 }
 
@@ -732,7 +740,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .map(Duration::from_secs_f64)
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     number(text, "a finite number above 0", |value| value > 0.0)
 }
 
@@ -754,7 +762,7 @@ fn momentum(text: &str) -> Result<Momentum, String> {
     number(text, "auto or a number at least 0 and below 1", |value| (0.0..1.0).contains(&value)).map(Momentum::Fixed)
 }
 
-fn wrt(text: &str) -> Result<Wrt, String> {
+pub(crate) fn wrt(text: &str) -> Result<Wrt, String> {
     let found = Wrt::ALL.into_iter().find(|wrt| wrt.name() == text);
     found.ok_or_else(|| "expected targets, weights, regularisation or design".to_owned())
 }

@@ -294,7 +294,12 @@ fn groups(file: &Path, args: &ProblemArgs, columns: usize) -> anyhow::Result<Vec
 }
 
 fn vector(file: &Path, args: &ProblemArgs, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
-    let vector = read_vector_within(&find_file(file), args.reading.max_bytes)?;
+    read_vector_of(file, &args.reading, what, expected)
+}
+
+/// `expected` numbers, one for each of the `what`.
+pub(crate) fn read_vector_of(file: &Path, args: &ReadArgs, what: &str, expected: usize) -> anyhow::Result<Vec<f64>> {
+    let vector = read_vector_within(&find_file(file), args.max_bytes)?;
     ensure!(
         vector.len() == expected,
         "{}: {} numbers, expected {expected}, one for each of the {what}",
@@ -318,22 +323,13 @@ fn targets(
     labels: Option<Vec<f64>>,
     args: &ProblemArgs,
 ) -> anyhow::Result<Rows> {
-    let scalar = |y| Rows { y, width: 1, classes: Vec::new() };
-    let kind = name.targets();
-    ensure!(
-        args.positive.is_none() || kind == Targets::Signed,
-        "--positive is for losses of labels -1 and +1, the problem is {name}"
-    );
+    if name.targets() != Targets::Classes {
+        let given = Given { flag: "--targets", file: args.targets.as_deref(), positive: args.positive };
+        let y = scalar_targets(name, path, design, labels, given, &args.reading)?;
+        return Ok(Rows { y, width: 1, classes: Vec::new() });
+    }
+    ensure!(args.positive.is_none(), "--positive is for losses of labels -1 and +1, the problem is {name}");
     if let Some(file) = &args.targets {
-        if kind != Targets::Classes {
-            let y = vector(file, args, "design's rows", design.rows())?;
-            // Labels that are no -1 or +1 have a loss; counts below 0 have none with a minimum.
-            let unbounded = matches!(kind, Targets::NotNegative | Targets::Positive);
-            if let Some(row) = y.iter().position(|&y| unbounded && !kind.include(y)) {
-                bail!("{}: the target of row {row} (from 0) is {}, {name} expects {kind}", file.display(), y[row]);
-            }
-            return Ok(scalar(y));
-        }
         let (y, rows) = (read_vector_within(&find_file(file), args.reading.max_bytes)?, design.rows());
         ensure!(
             y.len() % rows == 0 && y.len() >= 2 * rows,
@@ -343,23 +339,62 @@ fn targets(
         );
         return Ok(Rows { width: y.len() / rows, y, classes: Vec::new() });
     }
-    let labels = labels.ok_or_else(|| anyhow!("{}: no labels in it: give --targets", path.display()))?;
-    if kind == Targets::Classes {
-        return classes(path, &labels);
+    classes(path, &labels.ok_or_else(|| no_labels(path, "--targets"))?)
+}
+
+fn no_labels(path: &Path, flag: &str) -> anyhow::Error {
+    anyhow!("{}: no labels in it: give {flag}", path.display())
+}
+
+/// What the command line says of y.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    /// The flag that names its file.
+    pub(crate) flag: &'static str,
+    /// That file.
+    pub(crate) file: Option<&'a Path>,
+    /// The label that is +1.
+    pub(crate) positive: Option<f64>,
+}
+
+/// y of a loss of one prediction a row: a file, if one is given, else labels, one of which may be given as the positive one.
+pub(crate) fn scalar_targets(
+    name: LossName,
+    path: &Path,
+    design: &Design,
+    labels: Option<Vec<f64>>,
+    given: Given<'_>,
+    args: &ReadArgs,
+) -> anyhow::Result<Vec<f64>> {
+    let Given { flag, file, positive } = given;
+    let kind = name.targets();
+    ensure!(
+        positive.is_none() || kind == Targets::Signed,
+        "--positive is for losses of labels -1 and +1, the problem is {name}"
+    );
+    if let Some(file) = file {
+        let y = read_vector_of(file, args, "design's rows", design.rows())?;
+        // Labels that are no -1 or +1 have a loss; counts below 0 have none with a minimum.
+        let unbounded = matches!(kind, Targets::NotNegative | Targets::Positive);
+        if let Some(row) = y.iter().position(|&y| unbounded && !kind.include(y)) {
+            bail!("{}: the target of row {row} (from 0) is {}, {name} expects {kind}", file.display(), y[row]);
+        }
+        return Ok(y);
     }
-    if let Some(positive) = args.positive {
+    let labels = labels.ok_or_else(|| no_labels(path, flag))?;
+    if let Some(positive) = positive {
         ensure!(labels.contains(&positive), "{}: no label is {positive} (--positive)", path.display());
-        return Ok(scalar(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect()));
+        return Ok(labels.into_iter().map(|label| if label == positive { 1.0 } else { -1.0 }).collect());
     }
     if let Some(row) = labels.iter().position(|&label| !kind.include(label)) {
         let or = if kind == Targets::Signed { "say which label is +1 by --positive, or " } else { "" };
         return Err(anyhow!(
-            "{}: the label of row {row} (from 0) is {}, {name} expects {kind}: {or}give --targets",
+            "{}: the label of row {row} (from 0) is {}, {name} expects {kind}: {or}give {flag}",
             path.display(),
             labels[row]
         ));
     }
-    Ok(scalar(labels))
+    Ok(labels)
 }
 
 /// Labels that are classes, by many more of which than this a mistake is likelier than meant.

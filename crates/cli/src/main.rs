@@ -12,6 +12,7 @@ mod data;
 mod failure;
 mod gradient;
 mod input;
+mod lasso;
 mod make;
 mod measure;
 mod output;
@@ -51,6 +52,7 @@ fn command(args: Args) -> Result<ExitCode, Failure> {
         Some(Command::Bench(command)) => bench::run(&command, args.threads, args.quiet),
         Some(Command::Check(command)) => check::run(&command),
         Some(Command::Data(command)) => data::run(&command, args.quiet),
+        Some(Command::Lasso(command)) => lasso::run(&command, args.quiet),
         Some(Command::Reproduce(command)) => reproduce::run(&command, args.quiet),
         None => {
             output::print("danskin compare, with its defaults; `danskin --help` tells what else there is\n")?;

@@ -152,6 +152,37 @@ impl ActiveState {
         });
     }
 
+    /// Stands at the same z, of `problem` with other lambdas.
+    pub(crate) fn penalise<L: Loss + Clone>(
+        &mut self,
+        problem: &SparseGlm<L>,
+        x: &[f64],
+        ctx: &mut Ctx,
+    ) -> Result<(), SolveError> {
+        self.parts = problem.penalties(x);
+        if problem.loss().is_quadratic() {
+            self.solve_quadratic(problem, x, 0.0, 1, ctx)?;
+        } else {
+            self.evaluate(problem, x, ctx);
+        }
+        Ok(())
+    }
+
+    /// A step towards a gap of `tolerance`: of a quadratic loss, to it.
+    pub(crate) fn step_to<L: Loss + Clone>(
+        &mut self,
+        problem: &SparseGlm<L>,
+        x: &[f64],
+        tolerance: f64,
+        ctx: &mut Ctx,
+    ) -> Result<Step, SolveError> {
+        if problem.loss().is_quadratic() {
+            self.solve_quadratic(problem, x, tolerance, WorkingSets::default().rounds, ctx)
+        } else {
+            self.step_to_model(problem, x, ctx)
+        }
+    }
+
     /// The model of a quadratic loss c (u - t)² / 2, which is exact.
     fn set_quadratic<L: Loss + Clone>(&mut self, problem: &SparseGlm<L>, x: &[f64]) {
         let (y, rows) = (problem.targets(x), problem.weights(x));
@@ -307,11 +338,6 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
         state: &mut ActiveState,
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        if problem.loss().is_quadratic() {
-            let rounds = WorkingSets::default().rounds;
-            state.solve_quadratic(problem, x, self.share * state.residual, rounds, ctx)
-        } else {
-            state.step_to_model(problem, x, ctx)
-        }
+        state.step_to(problem, x, self.share * state.residual, ctx)
     }
 }

@@ -11,8 +11,10 @@ mod columns;
 mod gap;
 mod gram;
 mod inner;
+mod path;
 mod working_sets;
 
 pub use active_set::{ActiveSet, ActiveState};
 pub use columns::Columns;
+pub use path::{PathPoint, factor_to_zero, factors, path};
 pub use working_sets::{Each, Outcome, Quadratic, Status, WorkingSets, Workspace};

@@ -275,6 +275,18 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
         &self.design
     }
 
+    /// The same problem with its lambdas multiplied by `factor`.
+    pub(super) fn scaled(&self, factor: f64) -> Self
+    where
+        L: Clone,
+        R: Clone,
+    {
+        assert!(self.wrt != Wrt::Regularisation, "x are the logarithms of the lambdas");
+        assert!(factor.is_finite() && factor >= 0.0, "a factor of {factor}");
+        let lambdas = self.lambdas.iter().map(|lambda| factor * lambda).collect();
+        Self { lambdas, constants: OnceLock::new(), ..self.clone() }
+    }
+
     /// phi.
     pub(super) fn loss(&self) -> &L {
         &self.loss

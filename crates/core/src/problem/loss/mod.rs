@@ -144,6 +144,65 @@ pub trait Loss: Sync {
     }
 }
 
+/// A loss of a type that is chosen at run time.
+impl Loss for &dyn Loss {
+    fn value(&self, u: f64, y: f64) -> f64 {
+        (**self).value(u, y)
+    }
+
+    fn first(&self, u: f64, y: f64) -> (f64, f64) {
+        (**self).first(u, y)
+    }
+
+    fn second(&self, u: f64, y: f64) -> (f64, f64) {
+        (**self).second(u, y)
+    }
+
+    fn firsts(&self, u: &[f64], y: &[f64], phi_u: &mut [f64]) {
+        (**self).firsts(u, y, phi_u);
+    }
+
+    fn seconds(&self, u: &[f64], y: &[f64], phi_uu: &mut [f64], phi_uy: &mut [f64]) {
+        (**self).seconds(u, y, phi_uu, phi_uy);
+    }
+
+    fn curvature(&self, y: f64, level: f64) -> Option<f64> {
+        (**self).curvature(y, level)
+    }
+
+    fn lower_bound(&self, y: f64) -> f64 {
+        (**self).lower_bound(y)
+    }
+
+    fn is_quadratic(&self) -> bool {
+        (**self).is_quadratic()
+    }
+
+    fn recession(&self, u: f64, y: f64) -> Recession {
+        (**self).recession(u, y)
+    }
+
+    fn between(&self, u: f64, y: f64, h: f64) -> Option<Between> {
+        (**self).between(u, y, h)
+    }
+
+    fn betweens(&self, u: &[f64], y: &[f64], h: &[f64], out: [&mut [f64]; 3]) {
+        (**self).betweens(u, y, h, out);
+    }
+
+    fn third(&self, u: f64, y: f64, h: f64) -> Option<Third> {
+        (**self).third(u, y, h)
+    }
+
+    fn is_of_difference(&self) -> bool {
+        (**self).is_of_difference()
+    }
+
+    fn fenchel_young(&self, u: f64, v: f64, y: f64, share: f64) -> Option<f64> {
+        (**self).fenchel_young(u, v, y, share)
+    }
+}
+
 /// How a convex function goes on along a ray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Recession {
@@ -254,6 +313,11 @@ pub trait RowLoss: Sync {
     fn is_of_difference(&self) -> bool {
         false
     }
+
+    /// The same as a loss of one prediction a row, if it is one.
+    fn as_scalar(&self) -> Option<&dyn Loss> {
+        None
+    }
 }
 
 impl<L: Loss> RowLoss for L {
@@ -356,5 +420,9 @@ impl<L: Loss> RowLoss for L {
 
     fn is_of_difference(&self) -> bool {
         Loss::is_of_difference(self)
+    }
+
+    fn as_scalar(&self) -> Option<&dyn Loss> {
+        Some(self)
     }
 }

@@ -186,6 +186,19 @@ impl<L: Loss> SparseGlm<L> {
         Ok((Self { smooth, ..self }, x))
     }
 
+    /// The same problem with its lambdas multiplied by `factor`.
+    ///
+    /// # Panics
+    ///
+    /// If x are the logarithms of the lambdas, or `factor` is not finite or below 0.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self
+    where
+        L: Clone,
+    {
+        Self { smooth: self.smooth.scaled(factor), ..self.clone() }
+    }
+
     /// D.
     #[must_use]
     pub fn design(&self) -> &Arc<Design> {
@@ -237,14 +250,16 @@ impl<L: Loss> SparseGlm<L> {
         [l, q]
     }
 
-    /// The least factor of the lambdas for which z = 0 is a minimum over the penalised columns, `gradient` being grad F at 0, length m: with one lambda, lambda
-    /// times it is lambda_max, |g|_max / a. Infinite where a column is free.
+    /// The least factor of the lambdas for which z, 0 in every column with a penalty, is a minimum over these; `gradient` is grad F there, length m. With one
+    /// lambda, lambda times it is lambda_max, max_j |g_j| / a.
     #[must_use]
     pub fn factor_to_zero(&self, x: &[f64], gradient: &[f64]) -> f64 {
         let mut factor = 0.0_f64;
         self.each(x, |[l, _], _, j| {
             let slope = self.penalty.beyond(gradient[j], 0.0).max(0.0);
-            factor = factor.max(if slope == 0.0 { 0.0 } else { slope / l });
+            if l > 0.0 {
+                factor = factor.max(slope / l);
+            }
         });
         factor
     }
