@@ -380,3 +380,53 @@ impl Loop for Squares<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::testing::random;
+
+    use super::*;
+
+    /// Sizes about those of lanes, blocks and tiles.
+    #[test]
+    fn products_are_those_of_the_entries() {
+        for (n, m) in [(1, 1), (15, 3), (16, 4), (33, 9), (70, 131), (700, 90)] {
+            let sparse = random::design(n, m, m.div_ceil(4), 3);
+            let mut by_rows = vec![0.0; n * m];
+            sparse.for_each_entry(|i, j, value| by_rows[i * m + j] = value);
+            let dense = Design::dense(n, m, by_rows.clone()).unwrap();
+            let (r, weights) = (random::vector(n, 4), random::vector(n, 5));
+            for design in [&sparse, &dense] {
+                let columns = Columns::new(design).unwrap();
+                let all: Vec<u32> = (0..m as u32).collect();
+                let (mut c, mut squares) = (vec![0.0; m], vec![0.0; m]);
+                columns.correlations(&r, &mut c);
+                columns.squares_of(&all, &weights, &mut squares);
+                for j in 0..m {
+                    let column: Vec<f64> = (0..n).map(|i| by_rows[i * m + j]).collect();
+                    let expected: f64 = column.iter().zip(&r).map(|(d, r)| d * r).sum();
+                    // n products of numbers of about 1.
+                    assert!((c[j] - expected).abs() < 1e-15 * (n as f64 + 4.0), "{n} {m} {j}");
+                    assert_eq!(columns.dot(j, &r).to_bits(), c[j].to_bits());
+                    let expected: f64 = column.iter().zip(&weights).map(|(d, w)| w * d * d).sum();
+                    assert!((squares[j] - expected).abs() < 1e-15 * (n as f64 + 4.0), "{n} {m} {j}");
+                    let mut moved = r.clone();
+                    columns.axpy(j, 2.0, &mut moved);
+                    assert!(moved.iter().zip(r.iter().zip(&column)).all(|(v, (r, d))| *v == r + 2.0 * d));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_gives_the_bits_of_all() {
+        let design = Design::dense(300, 1200, random::vector(300 * 1200, 1)).unwrap();
+        let columns = Columns::new(&design).unwrap();
+        let (r, mut all) = (random::vector(300, 2), vec![0.0; 1200]);
+        columns.correlations(&r, &mut all);
+        let list: Vec<u32> = (0..1200).filter(|j| j % 3 != 1).collect();
+        let mut some = vec![0.0; list.len()];
+        columns.correlations_of(&list, &r, &mut some);
+        assert!(list.iter().zip(&some).all(|(&j, c)| c.to_bits() == all[j as usize].to_bits()));
+    }
+}

@@ -312,3 +312,62 @@ impl SlotRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::design::Design;
+    use danskin_core::testing::random;
+
+    use super::*;
+
+    /// Slots given at once or by and by, some forgotten in between, of columns dense and sparse: always their products.
+    #[test]
+    fn products_are_those_of_the_columns() {
+        for n in [3, 600] {
+            let m = 60;
+            let sparse = random::design(n, m, 20, 1);
+            let mut by_rows = vec![0.0; n * m];
+            sparse.for_each_entry(|i, j, value| by_rows[i * m + j] = value);
+            let dense = Design::dense(n, m, by_rows.clone()).unwrap();
+            for (design, weights) in
+                [(&sparse, vec![]), (&sparse, random::vector(n, 2)), (&dense, vec![]), (&dense, random::vector(n, 2))]
+            {
+                let columns = Columns::new(design).unwrap();
+                let mut gram = Gram::default();
+                gram.begin(&columns, &weights);
+                for list in [vec![7, 3, 50], (0..30).collect(), vec![3, 31, 59, 32], (20..60).collect()] {
+                    gram.ensure(&columns, &list);
+                    if list.len() == 4 {
+                        gram.keep(&[59, 3, 7, 31, 1, 2]);
+                    }
+                    for a in 0..gram.len() {
+                        for b in 0..gram.len() {
+                            let (i, j) = (gram.slots()[a] as usize, gram.slots()[b] as usize);
+                            let expected: f64 = (0..n)
+                                .map(|row| {
+                                    let w = if weights.is_empty() { 1.0 } else { weights[row] };
+                                    w * by_rows[row * m + i] * by_rows[row * m + j]
+                                })
+                                .sum();
+                            assert!((gram.column(a)[b] - expected).abs() < 1e-12, "{n} {i} {j}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_singular_part_is_solved_with_a_ridge() {
+        let values: Vec<f64> = random::vector(40, 1).into_iter().flat_map(|v| [v, v, 1.0 + v]).collect();
+        let columns = Columns::new(&Design::dense(40, 3, values).unwrap()).unwrap();
+        let (mut gram, mut factor) = (Gram::default(), Factor::default());
+        gram.begin(&columns, &[]);
+        gram.ensure(&columns, &[0, 1, 2]);
+        assert!(gram.factorise(&[0, 1, 2], &[0.0; 3], &mut factor));
+        let right: Vec<f64> = (0..3).map(|i| gram.column(0)[i] + gram.column(1)[i] + gram.column(2)[i]).collect();
+        let mut x = right.clone();
+        factor.solve(&mut x);
+        assert!((x[0] + x[1] - 2.0).abs() < 1e-6 && (x[2] - 1.0).abs() < 1e-6, "{x:?}");
+    }
+}
