@@ -50,8 +50,10 @@ fn main() {
         let mut c = vec![0.0; m];
         columns.correlations(&y, &mut c);
         let most = c.iter().fold(0.0_f64, |a, c| a.max(c.abs()));
-        for divisor in [2.0, 10.0, 100.0] {
-            for tolerance in [1e-6, 1e-8, 1e-12] {
+        let divisors = std::env::var("DIVS").map_or(vec![2.0, 10.0, 100.0], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
+        for divisor in divisors {
+            let tolerances = std::env::var("TOLS").map_or(vec![1e-6, 1e-8], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
+            for tolerance in tolerances {
                 let (mut build, mut solve) = (Vec::new(), Vec::new());
                 let mut last = None;
                 for _ in 0..repeats {

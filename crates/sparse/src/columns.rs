@@ -15,8 +15,6 @@ use rayon::prelude::*;
 const LANES: usize = 16;
 /// Sums apart of a sparse column.
 const SPARSE_LANES: usize = 4;
-/// Columns of a dense D that share the reads of r.
-const TOGETHER: usize = 4;
 /// Stored entries that one task reads, at the least: fewer take less time than to wake a thread.
 const ENTRIES_A_TASK: usize = 1 << 15;
 /// Rows and columns of a tile of a dense transposition.
@@ -183,9 +181,8 @@ impl Columns {
             Storage::Dense(values) => values.len(),
             Storage::Sparse { values, .. } => values.len(),
         };
-        // A multiple of the columns that are taken together.
         let a_column = (entries / self.columns.max(1)).max(1) + 4;
-        let a_task = (ENTRIES_A_TASK / a_column).max(1).next_multiple_of(TOGETHER);
+        let a_task = (ENTRIES_A_TASK / a_column).max(1);
         if list.len() <= a_task {
             return task(list, out);
         }
@@ -235,7 +232,7 @@ impl Column<'_> {
     #[inline(always)]
     pub(crate) fn dot(self, r: &[f64]) -> f64 {
         match self {
-            Self::Dense(column) => dots([column], [r])[0][0],
+            Self::Dense(column) => dense_dot(column, r),
             Self::Sparse(indices, values) => sparse_sum(indices, values, |i, value| value * r[i]),
         }
     }
@@ -270,7 +267,7 @@ impl Column<'_> {
     #[inline(always)]
     fn square(self, weights: &[f64]) -> f64 {
         match (self, weights.is_empty()) {
-            (Self::Dense(column), true) => dots([column], [column])[0][0],
+            (Self::Dense(column), true) => dense_dot(column, column),
             (Self::Dense(column), false) => column.iter().zip(weights).fold(0.0, |sum, (d, w)| sum + w * d * d),
             (Self::Sparse(indices, values), true) => sparse_sum(indices, values, |_, value| value * value),
             (Self::Sparse(indices, values), false) => {
@@ -294,40 +291,19 @@ fn sparse_sum(indices: &[u32], values: &[f64], term: impl Fn(usize, f64) -> f64)
     ((lanes[0] + lanes[2]) + (lanes[1] + lanes[3])) + rest
 }
 
-/// The products of each of C columns with each of R others, all as long as the first of these; each in the same order whatever
-/// C and R.
+/// `a . b`, b at least as long as a.
 #[inline(always)]
-pub(crate) fn dots<const C: usize, const R: usize>(columns: [&[f64]; C], others: [&[f64]; R]) -> [[f64; R]; C] {
-    let len = others[0].len();
-    let whole = len / LANES;
-    let column_lanes = columns.map(|column| &column[..len].as_chunks::<LANES>().0[..whole]);
-    let other_lanes = others.map(|other| &other[..len].as_chunks::<LANES>().0[..whole]);
-    let mut lanes = [[[0.0; LANES]; R]; C];
-    for i in 0..whole {
-        for c in 0..C {
-            for r in 0..R {
-                for k in 0..LANES {
-                    lanes[c][r][k] += column_lanes[c][i][k] * other_lanes[r][i][k];
-                }
-            }
+fn dense_dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a_lanes, a_rest) = a.as_chunks::<LANES>();
+    let (b_lanes, b_rest) = b[..a.len()].as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a_lanes.iter().zip(b_lanes) {
+        for k in 0..LANES {
+            lanes[k] += a[k] * b[k];
         }
     }
-    let mut sums = [[0.0; R]; C];
-    for c in 0..C {
-        for r in 0..R {
-            let (column, other) = (&columns[c][whole * LANES..len], &others[r][whole * LANES..len]);
-            let rest = column.iter().zip(other).fold(0.0, |sum, (a, b)| sum + a * b);
-            let mut half = LANES / 2;
-            while half > 0 {
-                for k in 0..half {
-                    lanes[c][r][k] += lanes[c][r][k + half];
-                }
-                half /= 2;
-            }
-            sums[c][r] = lanes[c][r][0] + rest;
-        }
-    }
-    sums
+    let rest = a_rest.iter().zip(b_rest).fold(0.0, |sum, (a, b)| sum + a * b);
+    lanes.iter().fold(0.0, |sum, lane| sum + lane) + rest
 }
 
 /// `out_k = d_j . r` for the columns of a list.
@@ -342,24 +318,8 @@ impl Loop for Some<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { columns, list, r, out } = self;
-        match &columns.storage {
-            Storage::Dense(values) => {
-                let n = columns.rows;
-                let column = |j: u32| &values[j as usize * n..][..n];
-                let (list, list_rest) = list.as_chunks::<TOGETHER>();
-                let (out, out_rest) = out.as_chunks_mut::<TOGETHER>();
-                for (list, out) in list.iter().zip(out) {
-                    *out = dots(list.map(column), [r]).map(|[sum]| sum);
-                }
-                for (&j, out) in list_rest.iter().zip(out_rest) {
-                    *out = dots([column(j)], [r])[0][0];
-                }
-            }
-            Storage::Sparse { .. } => {
-                for (&j, out) in list.iter().zip(out) {
-                    *out = columns.column(j as usize).dot(r);
-                }
-            }
+        for (&j, out) in list.iter().zip(out) {
+            *out = columns.column(j as usize).dot(r);
         }
     }
 }
@@ -378,5 +338,55 @@ impl Loop for Squares<'_> {
         for (&j, out) in self.list.iter().zip(self.out) {
             *out = self.columns.column(j as usize).square(self.weights);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::testing::random;
+
+    use super::*;
+
+    /// Sizes about those of lanes, blocks and tiles.
+    #[test]
+    fn products_are_those_of_the_entries() {
+        for (n, m) in [(1, 1), (15, 3), (16, 4), (33, 9), (70, 131), (700, 90)] {
+            let sparse = random::design(n, m, m.div_ceil(4), 3);
+            let mut by_rows = vec![0.0; n * m];
+            sparse.for_each_entry(|i, j, value| by_rows[i * m + j] = value);
+            let dense = Design::dense(n, m, by_rows.clone()).unwrap();
+            let (r, weights) = (random::vector(n, 4), random::vector(n, 5));
+            for design in [&sparse, &dense] {
+                let columns = Columns::new(design).unwrap();
+                let all: Vec<u32> = (0..m as u32).collect();
+                let (mut c, mut squares) = (vec![0.0; m], vec![0.0; m]);
+                columns.correlations(&r, &mut c);
+                columns.squares_of(&all, &weights, &mut squares);
+                for j in 0..m {
+                    let column: Vec<f64> = (0..n).map(|i| by_rows[i * m + j]).collect();
+                    let expected: f64 = column.iter().zip(&r).map(|(d, r)| d * r).sum();
+                    // n products of numbers of about 1.
+                    assert!((c[j] - expected).abs() < 1e-15 * (n as f64 + 4.0), "{n} {m} {j}");
+                    assert_eq!(columns.dot(j, &r).to_bits(), c[j].to_bits());
+                    let expected: f64 = column.iter().zip(&weights).map(|(d, w)| w * d * d).sum();
+                    assert!((squares[j] - expected).abs() < 1e-15 * (n as f64 + 4.0), "{n} {m} {j}");
+                    let mut moved = r.clone();
+                    columns.axpy(j, 2.0, &mut moved);
+                    assert!(moved.iter().zip(r.iter().zip(&column)).all(|(v, (r, d))| *v == r + 2.0 * d));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_gives_the_bits_of_all() {
+        let design = Design::dense(300, 1200, random::vector(300 * 1200, 1)).unwrap();
+        let columns = Columns::new(&design).unwrap();
+        let (r, mut all) = (random::vector(300, 2), vec![0.0; 1200]);
+        columns.correlations(&r, &mut all);
+        let list: Vec<u32> = (0..1200).filter(|j| j % 3 != 1).collect();
+        let mut some = vec![0.0; list.len()];
+        columns.correlations_of(&list, &r, &mut some);
+        assert!(list.iter().zip(&some).all(|(&j, c)| c.to_bits() == all[j as usize].to_bits()));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Term {
     pub(crate) z: f64,
     pub(crate) l1: f64,
     pub(crate) l2: f64,
-    /// How far from 0 the correlation of a column without a penalty may be for rounding.
+    /// How far from 0 the correlation of the dual point with a column without a penalty may be for rounding.
     pub(crate) slack: f64,
 }
 
@@ -44,12 +44,11 @@ impl Scale {
             }
             if l2 > 0.0 {
                 curved = true;
-            } else if l1 > 0.0 {
-                if size(c) * limit > l1 {
-                    limit = l1 / size(c);
+            } else {
+                let most = if l1 > 0.0 { l1 } else { slack };
+                if size(c) * limit > most {
+                    limit = most / size(c);
                 }
-            } else if size(c) > slack {
-                limit = 0.0;
             }
         }
         let free = if square > 0.0 { (1.0 + product / square).max(0.0) } else { 1.0 };
@@ -60,7 +59,9 @@ impl Scale {
                 .map(|Term { c, z, l1, l2, .. }| {
                     let beyond = if l2 > 0.0 { (s * size(c) - l1).max(0.0) } else { 0.0 };
                     let conjugate = if beyond > 0.0 { beyond * beyond / (2.0 * l2) } else { 0.0 };
-                    l1 * z.abs() + 0.5 * l2 * z * z + conjugate - s * c * z
+                    // Within the slack, a column without a penalty may be off to either side.
+                    let product = if l1 == 0.0 && l2 == 0.0 { -(c * z).abs() } else { c * z };
+                    l1 * z.abs() + 0.5 * l2 * z * z + conjugate - s * product
                 })
                 .sum();
             Self { s, gap: 0.5 * (1.0 - s) * (1.0 - s) * square + sum }

@@ -8,16 +8,18 @@ use faer::linalg::cholesky::llt;
 use faer::{MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use crate::columns::{Column, Columns, Storage, dots};
+use crate::columns::{Column, Columns, Storage};
 
 /// A pivot of so many parts of the diagonal is one of a singular matrix.
 const SINGULAR: f64 = 1e-13;
 /// No slot.
 const NONE: u32 = u32::MAX;
-/// Rows of dense columns that are read together: so many of six columns stay in the nearest cache.
-const ROWS: usize = 512;
-/// New columns that one task takes: a multiple of those whose products are formed together.
-const NEW_A_TASK: usize = 16;
+/// Columns whose products with as many others are summed together: as many sums as registers hold.
+const PANEL: usize = 8;
+/// Rows that are read together: so many of two panels stay in the nearest cache.
+const ROWS: usize = 128;
+/// New columns that one task takes, of whole panels.
+const NEW_A_TASK: usize = 8 * PANEL;
 /// Order of a matrix from which its factorisation is cut into parts, as many whatever the number of threads.
 const LEAST_CUT: usize = 500;
 /// Parts of such a factorisation.
@@ -215,59 +217,77 @@ struct DenseBlock<'a> {
     out: &'a mut [f64],
 }
 
+/// A few rows of a few columns, row by row.
+type Panel = [[f64; PANEL]; ROWS];
+
+impl DenseBlock<'_> {
+    /// The rows from `start` on of the columns in the slots from `slot` on; 0 past the last of either. Returns how many rows.
+    #[inline(always)]
+    fn pack(&self, slot: usize, start: usize, weights: &[f64], panel: &mut Panel) -> usize {
+        let rows = ROWS.min(self.columns.rows() - start);
+        for k in 0..PANEL {
+            let column = self.slots.get(slot + k).map(|&j| self.columns.column(j as usize));
+            match column {
+                Some(Column::Dense(column)) => {
+                    let column = &column[start..start + rows];
+                    panel.iter_mut().zip(column).for_each(|(row, d)| row[k] = *d);
+                }
+                _ => panel.iter_mut().for_each(|row| row[k] = 0.0),
+            }
+        }
+        if !weights.is_empty() {
+            for (row, w) in panel.iter_mut().zip(&weights[start..start + rows]) {
+                row.iter_mut().for_each(|d| *d *= w);
+            }
+        }
+        rows
+    }
+}
+
 impl Loop for DenseBlock<'_> {
     #[inline(always)]
     fn run(self) {
-        let Self { columns, weights, slots, first, leading, out } = self;
-        let (n, new) = (columns.rows(), out.len() / leading);
-        let dense = |slot: usize| match columns.column(slots[slot] as usize) {
-            Column::Dense(column) => column,
-            Column::Sparse(..) => &[],
-        };
-        let mut scaled = vec![0.0; new * ROWS];
-        for start in (0..n).step_by(ROWS) {
-            let rows = start..(start + ROWS).min(n);
-            for (k, scaled) in scaled.chunks_exact_mut(ROWS).enumerate() {
-                let column = &dense(first + k)[rows.clone()];
-                if weights.is_empty() {
-                    scaled[..rows.len()].copy_from_slice(column);
-                } else {
-                    scaled.iter_mut().zip(column.iter().zip(&weights[rows.clone()])).for_each(|(s, (d, w))| *s = d * w);
-                }
+        let new = self.out.len() / self.leading;
+        let panels = new.div_ceil(PANEL);
+        let mut news = vec![[[0.0; PANEL]; ROWS]; panels];
+        let mut old = [[0.0; PANEL]; ROWS];
+        for start in (0..self.columns.rows()).step_by(ROWS) {
+            let mut rows = 0;
+            for (k, panel) in news.iter_mut().enumerate() {
+                rows = self.pack(self.first + k * PANEL, start, self.weights, panel);
             }
-            let scaled = |k: usize| &scaled[k * ROWS..][..rows.len()];
-            for four in (0..first + new).step_by(4) {
-                if four + 4 <= slots.len() {
-                    let a = [0, 1, 2, 3].map(|c| &dense(four + c)[rows.clone()]);
-                    for k in (0..new).step_by(2) {
-                        // Past the diagonal: written from the other side.
-                        if four > first + k + 1 {
-                            continue;
-                        }
-                        if k + 2 <= new {
-                            let sums = dots(a, [scaled(k), scaled(k + 1)]);
-                            for c in 0..4 {
-                                out[k * leading + four + c] += sums[c][0];
-                                out[(k + 1) * leading + four + c] += sums[c][1];
-                            }
-                        } else {
-                            let sums = dots(a, [scaled(k)]);
-                            for c in 0..4 {
-                                out[k * leading + four + c] += sums[c][0];
-                            }
-                        }
+            for slot in (0..self.first + new).step_by(PANEL) {
+                self.pack(slot, start, &[], &mut old);
+                for (k, panel) in news.iter().enumerate() {
+                    let first = k * PANEL;
+                    // Past the diagonal: written from the other side.
+                    if slot >= self.first + first + PANEL {
+                        continue;
                     }
-                } else {
-                    for slot in four..slots.len() {
-                        let a = &dense(slot)[rows.clone()];
-                        for k in 0..new {
-                            out[k * leading + slot] += dots([a], [scaled(k)])[0][0];
-                        }
+                    let sums = products(&old[..rows], &panel[..rows]);
+                    let own = PANEL.min(new - first);
+                    let others = PANEL.min(self.leading - slot);
+                    for (sums, out) in sums[..own].iter().zip(self.out[first * self.leading..].chunks_mut(self.leading)) {
+                        out[slot..slot + others].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
                     }
                 }
             }
         }
     }
+}
+
+/// `sum_i a_i^T b_i`: the products of each column of b with those of a, row after row.
+#[inline(always)]
+fn products(a: &[[f64; PANEL]], b: &[[f64; PANEL]]) -> [[f64; PANEL]; PANEL] {
+    let mut sums = [[0.0; PANEL]; PANEL];
+    for (a, b) in a.iter().zip(b) {
+        for r in 0..PANEL {
+            for c in 0..PANEL {
+                sums[r][c] += a[c] * b[r];
+            }
+        }
+    }
+    sums
 }
 
 /// The columns in slots, by rows.
@@ -310,5 +330,64 @@ impl SlotRows {
                 out[other as usize] += value * d;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::design::Design;
+    use danskin_core::testing::random;
+
+    use super::*;
+
+    /// Slots given at once or by and by, some forgotten in between, of columns dense and sparse: always their products.
+    #[test]
+    fn products_are_those_of_the_columns() {
+        for n in [3, 600] {
+            let m = 60;
+            let sparse = random::design(n, m, 20, 1);
+            let mut by_rows = vec![0.0; n * m];
+            sparse.for_each_entry(|i, j, value| by_rows[i * m + j] = value);
+            let dense = Design::dense(n, m, by_rows.clone()).unwrap();
+            for (design, weights) in
+                [(&sparse, vec![]), (&sparse, random::vector(n, 2)), (&dense, vec![]), (&dense, random::vector(n, 2))]
+            {
+                let columns = Columns::new(design).unwrap();
+                let mut gram = Gram::default();
+                gram.begin(&columns, &weights);
+                for list in [vec![7, 3, 50], (0..30).collect(), vec![3, 31, 59, 32], (20..60).collect()] {
+                    gram.ensure(&columns, &list);
+                    if list.len() == 4 {
+                        gram.keep(&[59, 3, 7, 31, 1, 2]);
+                    }
+                    for a in 0..gram.len() {
+                        for b in 0..gram.len() {
+                            let (i, j) = (gram.slots()[a] as usize, gram.slots()[b] as usize);
+                            let expected: f64 = (0..n)
+                                .map(|row| {
+                                    let w = if weights.is_empty() { 1.0 } else { weights[row] };
+                                    w * by_rows[row * m + i] * by_rows[row * m + j]
+                                })
+                                .sum();
+                            assert!((gram.column(a)[b] - expected).abs() < 1e-12, "{n} {i} {j}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_singular_part_is_solved_with_a_ridge() {
+        let values: Vec<f64> = random::vector(40, 1).into_iter().flat_map(|v| [v, v, 1.0 + v]).collect();
+        let columns = Columns::new(&Design::dense(40, 3, values).unwrap()).unwrap();
+        let (mut gram, mut factor) = (Gram::default(), Factor::default());
+        gram.begin(&columns, &[]);
+        gram.ensure(&columns, &[0, 1, 2]);
+        assert!(gram.factorise(&[0, 1, 2], &[0.0; 3], &mut factor));
+        let right: Vec<f64> = (0..3).map(|i| gram.column(0)[i] + gram.column(1)[i] + gram.column(2)[i]).collect();
+        let mut x = right.clone();
+        factor.solve(&mut x);
+        assert!((x[0] + x[1] - 2.0).abs() < 1e-6 && (x[2] - 1.0).abs() < 1e-6, "{x:?}");
     }
 }

@@ -340,7 +340,7 @@ impl Workspace {
     fn measure(&mut self, problem: &Quadratic<'_>, z: &[f64], residual: &[f64], bound: &mut f64, scale: f64) -> Round {
         self.c.resize(self.active.len(), 0.0);
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
-        let square = dot(&self.weighted, residual).max(0.0);
+        let square = dot(&self.weighted, residual);
         let terms = self.active.iter().zip(&self.c).map(|(&j, &c)| {
             let j = j as usize;
             let slack = scale * self.squares[j].sqrt();
@@ -426,5 +426,283 @@ impl Workspace {
                 square: self.squares[j],
             }
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danskin_core::design::Design;
+    use danskin_core::testing::random;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A problem with everything of its own.
+    #[derive(Clone, Debug)]
+    struct Case {
+        n: usize,
+        m: usize,
+        /// Row by row.
+        d: Vec<f64>,
+        dense: bool,
+        weights: Vec<f64>,
+        y: Vec<f64>,
+        l1: Vec<f64>,
+        l2: Vec<f64>,
+        nonnegative: bool,
+    }
+
+    impl Case {
+        fn columns(&self) -> Columns {
+            let design = if self.dense {
+                Design::dense(self.n, self.m, self.d.clone())
+            } else {
+                let entries: Vec<_> = (0..self.n * self.m)
+                    .filter(|&k| self.d[k] != 0.0)
+                    .map(|k| (k / self.m, k % self.m, self.d[k]))
+                    .collect();
+                Design::from_triplets(self.n, self.m, &entries)
+            };
+            Columns::new(&design.unwrap()).unwrap()
+        }
+
+        fn problem<'a>(&'a self, columns: &'a Columns) -> Quadratic<'a> {
+            Quadratic {
+                columns,
+                weights: &self.weights,
+                targets: &self.y,
+                l1: Each::Of(&self.l1),
+                l2: Each::Of(&self.l2),
+                nonnegative: self.nonnegative,
+            }
+        }
+
+        fn weight(&self, i: usize) -> f64 {
+            if self.weights.is_empty() { 1.0 } else { self.weights[i] }
+        }
+
+        fn residual(&self, z: &[f64]) -> Vec<f64> {
+            let row = |i: usize| (0..self.m).map(|j| self.d[i * self.m + j] * z[j]).sum::<f64>();
+            (0..self.n).map(|i| self.y[i] - row(i)).collect()
+        }
+
+        fn value(&self, z: &[f64]) -> f64 {
+            let fit: f64 = self.residual(z).iter().enumerate().map(|(i, r)| 0.5 * self.weight(i) * r * r).sum();
+            fit + (0..self.m).map(|j| self.l1[j] * z[j].abs() + 0.5 * self.l2[j] * z[j] * z[j]).sum::<f64>()
+        }
+
+        fn square(&self, j: usize) -> f64 {
+            (0..self.n).map(|i| self.weight(i) * self.d[i * self.m + j].powi(2)).sum()
+        }
+
+        /// A z with almost the least P, by ISTA with momentum and restarts: nothing that the solver has.
+        fn by_proximal_gradient(&self) -> Vec<f64> {
+            let step = 1.0 / (0..self.m).map(|j| self.square(j) + self.l2[j]).sum::<f64>().max(1e-300);
+            let (mut z, mut v, mut t) = (vec![0.0; self.m], vec![0.0; self.m], 1.0);
+            for _ in 0..3000 {
+                let r = self.residual(&v);
+                let next: Vec<f64> = (0..self.m)
+                    .map(|j| {
+                        let c: f64 = (0..self.n).map(|i| self.d[i * self.m + j] * self.weight(i) * r[i]).sum();
+                        let u = v[j] + step * (c - self.l2[j] * v[j]);
+                        let low = if self.nonnegative { 0.0 } else { u + step * self.l1[j] };
+                        (u - step * self.l1[j]).max(0.0) + low.min(0.0)
+                    })
+                    .collect();
+                if self.value(&next) > self.value(&z) {
+                    (v, t) = (z.clone(), 1.0);
+                    continue;
+                }
+                let faster = (1.0 + (1.0 + 4.0 * t * t as f64).sqrt()) / 2.0;
+                v = next.iter().zip(&z).map(|(new, old)| new + (t - 1.0) / faster * (new - old)).collect();
+                (z, t) = (next, faster);
+            }
+            z
+        }
+
+        /// The largest violation of the conditions of a minimum, in parts of the norms of the column and of y.
+        fn violation(&self, z: &[f64]) -> f64 {
+            let r = self.residual(z);
+            let size = (0..self.n).map(|i| self.weight(i) * self.y[i] * self.y[i]).sum::<f64>().sqrt();
+            (0..self.m).fold(0.0, |most, j| {
+                let c: f64 = (0..self.n).map(|i| self.d[i * self.m + j] * self.weight(i) * r[i]).sum();
+                let off = if z[j] != 0.0 {
+                    (c - self.l1[j] * z[j].signum() - self.l2[j] * z[j]).abs()
+                } else if self.nonnegative {
+                    (c - self.l1[j]).max(0.0)
+                } else {
+                    (c.abs() - self.l1[j]).max(0.0)
+                };
+                most.max(off / (self.square(j).sqrt() * size).max(1e-300))
+            })
+        }
+    }
+
+    fn solve(case: &Case, settings: WorkingSets) -> (Outcome, Vec<f64>) {
+        let columns = case.columns();
+        let (mut z, mut residual) = (vec![0.0; case.m], Vec::new());
+        let mut on = |_| ControlFlow::Continue(());
+        let found = settings.solve(&case.problem(&columns), &mut z, &mut residual, &mut Workspace::new(), &mut on);
+        (found, z)
+    }
+
+    fn cases() -> impl Strategy<Value = Case> {
+        let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3_usize, any::<bool>());
+        (0..12_usize, 0..16_usize, any::<u64>(), 0.0..1.2_f64, flags).prop_map(
+            |(n, m, seed, part, (dense, weighted, nonnegative, twins, free, elastic))| {
+                let draw = |len: usize, k: u64| random::vector(len, seed.wrapping_add(k) >> 8);
+                let mut d = draw(n * m, 1000);
+                let kept = draw(n * m, 2000);
+                if !dense {
+                    d.iter_mut().zip(&kept).for_each(|(d, kept)| *d = if *kept < 0.4 { 0.0 } else { *d });
+                }
+                for i in 0..n {
+                    if twins && m > 4 {
+                        // Two of a kind, one the other's negative, and one of nothing.
+                        d[i * m + 1] = d[i * m];
+                        d[i * m + 3] = -d[i * m];
+                        d[i * m + 4] = 0.0;
+                    }
+                }
+                let y = draw(n, 3000);
+                let weights = if weighted { draw(n, 4000).iter().map(|w| w.abs() * 2.0).collect() } else { Vec::new() };
+                let mut case =
+                    Case { n, m, d, dense, weights, y, l1: vec![0.0; m], l2: vec![0.0; m], nonnegative };
+                let r = case.y.clone();
+                let most = (0..m).fold(0.0, |most: f64, j| {
+                    let c: f64 = (0..n).map(|i| case.d[i * m + j] * case.weight(i) * r[i]).sum();
+                    most.max(c.abs())
+                });
+                let shares = draw(m, 5000);
+                case.l1 = shares.iter().map(|share| most * part.powi(2) * (1.0 + 0.3 * share)).map(f64::abs).collect();
+                if elastic {
+                    case.l2 = draw(m, 6000).iter().map(|v| if *v > 0.0 { *v } else { 0.0 }).collect();
+                }
+                for j in 0..free.min(m) {
+                    (case.l1[m - 1 - j], case.l2[m - 1 - j]) = (0.0, 0.0);
+                }
+                case
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Whatever the problem, the least value found by other means is no lower than the gap says, and no lower than what was
+        /// found by much.
+        #[test]
+        fn the_gap_bounds_what_is_lacking(case in cases()) {
+            let reference = case.by_proximal_gradient();
+            let least = case.value(&reference);
+            let p0 = case.value(&vec![0.0; case.m]);
+            for rounds in [1, 2, 3, 200] {
+                let tolerance = 1e-12 * p0;
+                let (found, z) = solve(&case, WorkingSets { tolerance, rounds, first: 2, ..WorkingSets::default() });
+                let value = case.value(&z);
+                prop_assert!((found.value - value).abs() <= 1e-12 * p0, "{found:?} {value}");
+                // `least` is itself known from above only.
+                prop_assert!(value - found.gap <= least + 1e-11 * p0, "{found:?} {value} {least}");
+                if rounds == 200 {
+                    prop_assert!(value <= least + 1e-11 * p0, "{found:?} {value} {least}");
+                    prop_assert!(found.gap <= 1e-10 * p0, "{found:?} {p0}");
+                    prop_assert!(case.violation(&z) < 1e-5, "{found:?} {}", case.violation(&z));
+                    prop_assert!(!case.nonnegative || z.iter().all(|z| *z >= 0.0));
+                }
+            }
+        }
+
+        /// A start at any z, with the memory of another problem over the same D, changes nothing of the minimum.
+        #[test]
+        fn a_path_ends_where_each_problem_alone_does(case in cases(), start in any::<u64>()) {
+            let columns = case.columns();
+            let p0 = case.value(&vec![0.0; case.m]);
+            let settings = WorkingSets { tolerance: 1e-12 * p0, first: 3, ..WorkingSets::default() };
+            let (mut z, mut residual) = (random::vector(case.m, start >> 8), Vec::new());
+            let (mut workspace, mut on) = (Workspace::new(), |_| ControlFlow::Continue(()));
+            for factor in [2.0, 1.0, 0.3, 1.0] {
+                let mut of = case.clone();
+                of.l1.iter_mut().for_each(|l1| *l1 *= factor);
+                let found = settings.solve(&of.problem(&columns), &mut z, &mut residual, &mut workspace, &mut on);
+                let (alone, _) = solve(&of, settings);
+                prop_assert!((found.value - alone.value).abs() <= 1e-10 * p0, "{found:?} {alone:?}");
+                let expected = of.residual(&z);
+                prop_assert!(residual.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-11));
+            }
+        }
+    }
+
+    /// A design large enough for several tasks.
+    fn large(dense: bool) -> Case {
+        let (n, m) = (150, 2500);
+        let d = random::vector(n * m, 5);
+        let kept = random::vector(n * m, 6);
+        let d = d.iter().zip(&kept).map(|(d, kept)| if dense || *kept > 0.6 { *d } else { 0.0 }).collect();
+        let (y, weights) = (random::vector(n, 7), random::vector(n, 8).iter().map(|w| w.abs()).collect());
+        Case { n, m, d, dense, weights, y, l1: vec![0.4; m], l2: vec![0.0; m], nonnegative: false }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_number_of_threads() {
+        for dense in [true, false] {
+            let case = large(dense);
+            let settings = WorkingSets { tolerance: 1e-10, ..WorkingSets::default() };
+            let bits = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let (found, z) = pool.install(|| solve(&case, settings));
+                assert_eq!(found.status, Status::Converged, "{found:?}");
+                assert!(found.support > 20 && found.newton > 0, "{found:?}");
+                (found, z.into_iter().map(f64::to_bits).collect::<Vec<_>>())
+            };
+            let one = bits(1);
+            assert!(one == bits(2) && one == bits(3), "dense: {dense}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_told() {
+        for bad in [f64::NAN, f64::INFINITY, 1e200] {
+            for dense in [true, false] {
+                let mut case = large(dense);
+                case.y[3] = bad;
+                let (found, _) = solve(&case, WorkingSets::default());
+                assert_eq!(found.status, Status::NotFinite, "{bad} {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_solved_at_once() {
+        for (n, m) in [(0, 0), (0, 4), (4, 0)] {
+            for dense in [true, false] {
+                let (d, y, l1) = (vec![1.0; n * m], vec![1.0; n], vec![1.0; m]);
+                let case = Case { n, m, d, dense, weights: vec![], y, l1, l2: vec![0.0; m], nonnegative: false };
+                let (found, z) = solve(&case, WorkingSets::default());
+                assert_eq!((found.status, found.gap, found.rounds), (Status::Converged, 0.0, 1));
+                assert!(z.iter().all(|z| *z == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn an_impossible_gap_ends_for_rounding_and_a_watch_ends_it_at_once() {
+        let case = large(true);
+        let (found, _) = solve(&case, WorkingSets { tolerance: 0.0, rounds: 10_000, ..WorkingSets::default() });
+        assert!(matches!(found.status, Status::Stalled | Status::Converged), "{found:?}");
+        assert!(found.gap < 1e-13 * found.value && found.rounds < 60, "{found:?}");
+        let columns = case.columns();
+        let (mut z, mut residual, mut seen) = (vec![0.0; case.m], Vec::new(), 0);
+        let mut on = |_| {
+            seen += 1;
+            if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let found = WorkingSets::default().solve(
+            &case.problem(&columns),
+            &mut z,
+            &mut residual,
+            &mut Workspace::new(),
+            &mut on,
+        );
+        assert_eq!((found.status, found.rounds), (Status::Interrupted, 2));
     }
 }
