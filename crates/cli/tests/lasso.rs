@@ -1,0 +1,260 @@
+//! `danskin lasso`: the same minimum by every method, its conditions, its gradients, its files and what it refuses.
+
+mod common;
+
+use std::fs;
+
+use common::{Workplace, apart, names};
+use serde_json::Value;
+
+const SCHEMA: &str = include_str!("../../../docs/schemas/lasso-report.json");
+
+/// Eight rows, five columns.
+const ROWS: [[f64; 5]; 8] = [
+    [0.9, -0.4, 0.0, 1.2, 0.3],
+    [-0.2, 1.1, 0.7, 0.0, -0.8],
+    [0.5, 0.0, -1.3, 0.4, 0.6],
+    [0.0, -0.9, 0.2, -0.7, 1.0],
+    [1.4, 0.3, 0.0, 0.8, -0.1],
+    [-0.6, 0.0, 0.9, -0.2, 0.4],
+    [0.1, 0.8, -0.5, 0.0, 1.3],
+    [-1.0, 0.2, 0.4, 0.6, 0.0],
+];
+const SIGNAL: [f64; 8] = [1.9, -1.4, 0.7, -0.3, 2.6, -1.2, 0.4, -1.1];
+
+fn workplace() -> Workplace {
+    let work = Workplace::new();
+    let rows = |keep: &dyn Fn(usize) -> bool, labels: &dyn Fn(usize) -> f64| {
+        let mut text = String::new();
+        for i in (0..ROWS.len()).filter(|&i| keep(i)) {
+            text.push_str(&labels(i).to_string());
+            for (j, value) in ROWS[i].iter().enumerate().filter(|(_, value)| **value != 0.0) {
+                text.push_str(&format!(" {}:{value}", j + 1));
+            }
+            text.push('\n');
+        }
+        text
+    };
+    work.write("d.svm", &rows(&|_| true, &|i| SIGNAL[i]))
+        .write("signs.svm", &rows(&|_| true, &|i| SIGNAL[i].signum()))
+        .write("held.svm", &rows(&|i| i % 2 == 1, &|i| SIGNAL[i]))
+        .write("narrow.svm", "1 1:1 2:1\n")
+        .write("dense.csv", &ROWS.map(|row| row.map(|v| v.to_string()).join(",")).join("\n"))
+        .write("u.txt", &SIGNAL.map(|u| u.to_string()).join(" "))
+        .write("columns.txt", "1 2 0 0.5 1")
+        .write("negative.txt", "1 2 0 -0.5 1")
+        .write("rows.txt", "1 2 1 0 1 3 1 0.5");
+    work
+}
+
+/// The report of a run, as the schema has it.
+fn lasso(work: &Workplace, arguments: &str, code: i32) -> Value {
+    let _ = fs::remove_dir_all(work.path("out"));
+    let ran = work.run(&format!("lasso {arguments} --output out"));
+    assert_eq!(ran.code, code, "{arguments}: {}", ran.stderr);
+    let report = work.report("out");
+    let schema = serde_json::from_str(SCHEMA).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let errors: Vec<_> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{arguments}: {errors:#?}\n{report:#}");
+    report
+}
+
+fn number(report: &Value, pointer: &str) -> f64 {
+    report.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{pointer}: {report:#}"))
+}
+
+#[test]
+fn every_method_finds_the_minimum_that_its_conditions_have() {
+    let work = workplace();
+    for data in ["--design d.svm", "--design dense.csv --label-column absent --target u.txt"] {
+        let mut found = Vec::new();
+        for method in ["cd", "ista", "fista"] {
+            let report = lasso(&work, &format!("{data} --lambda 0.8 --method {method} --tolerance 1e-13"), 0);
+            assert_eq!((&report["status"], &report["rows"], &report["columns"]), (&"converged".into(), &8.into(), &5.into()));
+            assert!(number(&report, "/relative_gap") <= 1e-13);
+            let z = work.vector("out/z.npy");
+            let residual: Vec<f64> =
+                (0..8).map(|i| ROWS[i].iter().zip(&z).map(|(d, z)| d * z).sum::<f64>() - SIGNAL[i]).collect();
+            let norm = z.iter().map(|z| z.abs()).sum::<f64>();
+            let value = 0.5 * residual.iter().map(|r| r * r).sum::<f64>() + 0.8 * norm;
+            assert!((value - number(&report, "/objective")).abs() <= 1e-14 * value, "{method}");
+            for (j, z) in z.iter().enumerate() {
+                let slope: f64 = (0..8).map(|i| ROWS[i][j] * residual[i]).sum();
+                // Off by the root of the gap.
+                let holds = if *z == 0.0 { slope.abs() <= 0.8 + 1e-5 } else { (slope + 0.8 * z.signum()).abs() <= 1e-5 };
+                assert!(holds, "{method}: column {j}: z = {z}, slope {slope}");
+            }
+            let used = z.iter().filter(|z| **z != 0.0).count();
+            assert_eq!(number(&report, "/support"), used as f64);
+            assert!(used > 0 && used < 5);
+            found.push(z);
+        }
+        assert!(found.iter().all(|z| apart(z, &found[0]) <= 1e-6), "{found:?}");
+    }
+}
+
+#[test]
+fn lambda_max_is_where_z_is_0() {
+    let work = workplace();
+    for flags in ["", "--nonnegative", "--l1-ratio 0.5", "--penalty-weights columns.txt", "--intercept", "--weights rows.txt"] {
+        let at = lasso(&work, &format!("--design d.svm --lambda-ratio 1.0000001 {flags}"), 0);
+        let below = lasso(&work, &format!("--design d.svm --lambda-ratio 0.99 --tolerance 1e-12 {flags}"), 0);
+        let free = if flags.contains("columns") { 1 } else { 0 };
+        assert_eq!(at["support"], free, "{flags}");
+        assert!(below["support"].as_u64().unwrap() > free, "{flags}");
+        assert_eq!(at["lambda_max"], below["lambda_max"]);
+        if flags.is_empty() {
+            let largest = (0..5).map(|j| (0..8).map(|i| ROWS[i][j] * SIGNAL[i]).sum::<f64>().abs()).fold(0.0, f64::max);
+            assert!((number(&at, "/lambda_max") - largest).abs() <= 1e-14 * largest);
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_one_another_and_with_differences() {
+    let work = workplace();
+    let problem = "--design d.svm --tolerance 1e-15 --estimator all";
+    for method in ["cd", "ista", "fista"] {
+        let flags = format!("{problem} --lambda 0.8 --method {method}");
+        for wrt in ["targets", "weights", "regularisation", "design"] {
+            let report = lasso(&work, &format!("{flags} --wrt {wrt}"), 0);
+            let of = |name: &str| work.vector(&format!("out/{name}.npy"));
+            let g3 = of("implicit");
+            assert_eq!(number(&report, "/parameters"), g3.len() as f64);
+            for name in ["analytic", "automatic"] {
+                assert!(apart(&of(name), &g3) <= 1e-6, "{method}, {wrt}, {name}: {:e}", apart(&of(name), &g3));
+            }
+            if wrt != "design" {
+                let bound = number(&report, "/estimators/implicit/certificate/bound");
+                assert!(bound <= 1e-5, "{method}, {wrt}: {bound:e}");
+            }
+        }
+        // Of the losses of other rows: differences in log lambda.
+        let flags = format!("--design d.svm --tolerance 1e-15 --method {method} --validation-design held.svm --estimator all --wrt regularisation");
+        let judge = |lambda: f64| {
+            lasso(&work, &format!("{flags} --lambda {lambda}"), 0);
+            let z = work.vector("out/z.npy");
+            (0..8).filter(|i| i % 2 == 1).map(|i| {
+                let u: f64 = ROWS[i].iter().zip(&z).map(|(d, z)| d * z).sum();
+                0.5 * (u - SIGNAL[i]).powi(2)
+            }).sum::<f64>()
+        };
+        let h = 1e-4_f64;
+        let slope = (judge(0.8 * h.exp()) - judge(0.8 * (-h).exp())) / (2.0 * h);
+        judge(0.8);
+        assert_eq!(names(&work.path("out")), ["automatic.npy", "implicit.npy", "report.json", "z.npy"]);
+        for name in ["automatic", "implicit"] {
+            let found = work.vector(&format!("out/{name}.npy"))[0];
+            assert!((found - slope).abs() <= 1e-5 * slope.abs().max(0.1), "{method}, {name}: {found} {slope}");
+        }
+    }
+    // One log lambda is the sum of all.
+    let whole = {
+        lasso(&work, &format!("{problem} --lambda 0.8 --wrt regularisation"), 0);
+        work.vector("out/implicit.npy")
+    };
+    let report = lasso(&work, &format!("{problem} --lambda 0.8 --wrt regularisation --per-feature"), 0);
+    let parts = work.vector("out/implicit.npy");
+    assert_eq!(report["parameters"], 5);
+    assert!((parts.iter().sum::<f64>() - whole[0]).abs() <= 1e-6);
+}
+
+#[test]
+fn every_kind_of_problem_has_its_report() {
+    let work = workplace();
+    for problem in ["ridge", "huber:0.5", "pseudo-huber:0.5", "pnorm:4"] {
+        for flags in ["", "--l1-ratio 0.4", "--nonnegative", "--intercept", "--weights rows.txt --penalty-weights columns.txt"] {
+            for wrt in ["targets", "regularisation"] {
+                let flags = format!("--design d.svm --problem {problem} --lambda-ratio 0.3 {flags} --wrt {wrt} --estimator implicit");
+                let report = lasso(&work, &flags, 0);
+                assert!(["converged", "stalled"].contains(&report["status"].as_str().unwrap()), "{flags}: {report:#}");
+            }
+        }
+    }
+    for problem in ["logistic", "squared-hinge"] {
+        for method in ["cd", "fista"] {
+            let flags = format!("--design signs.svm --problem {problem} --lambda-ratio 0.3 --method {method} --estimator all");
+            let report = lasso(&work, &flags, 0);
+            assert_eq!(report["status"], "converged", "{flags}");
+            assert!(number(&report, "/relative_gap") <= 1e-8);
+        }
+    }
+    // Without a penalty the rows interpolate nothing: there are more of them than columns.
+    assert_eq!(lasso(&work, "--design d.svm --lambda 0", 0)["support"], 5);
+    let intercept = lasso(&work, "--design d.svm --lambda 1e6 --intercept", 0);
+    let mean = SIGNAL.iter().sum::<f64>() / 8.0;
+    assert!((number(&intercept, "/intercept") - mean).abs() <= 1e-14);
+    assert_eq!(work.vector("out/z.npy"), [0.0; 5]);
+}
+
+#[test]
+fn a_path_is_written_and_drawn() {
+    let work = workplace();
+    let report = lasso(&work, "--design d.svm --lambda-ratio 0.01 --path 20 --tolerance 1e-10", 0);
+    let path = report["path"].as_array().unwrap();
+    assert_eq!(path.len(), 20);
+    assert_eq!(path[0]["support"], 0);
+    assert_eq!(path[19]["support"], report["support"]);
+    assert!(path.windows(2).all(|pair| number(&pair[1], "/lambda") < number(&pair[0], "/lambda")));
+    assert!(path.iter().all(|point| point["converged"] == true));
+    let svg = fs::read_to_string(work.path("out/path.svg")).unwrap();
+    assert!(svg.contains("lambda") && svg.contains("coefficient z_j") && svg.contains("#FFFFFF"));
+    assert_eq!(fs::read_to_string(work.path("out/path.csv")).unwrap().lines().count(), 21);
+    let last = fs::read_to_string(work.path("out/path-z.csv")).unwrap();
+    let z = work.vector("out/z.npy");
+    let mut from_path = [0.0; 5];
+    for line in last.lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        if cells[0] == number(&report, "/lambda") {
+            from_path[cells[1] as usize] = cells[2];
+        }
+    }
+    assert!(apart(&z, &from_path) <= 1e-4, "{z:?} {from_path:?}");
+    // A run without a path leaves none of an earlier one.
+    let ran = work.run("lasso --design d.svm --lambda 1 --output out");
+    assert_eq!((ran.code, names(&work.path("out"))), (0, vec!["report.json".to_owned(), "z.npy".to_owned()]));
+}
+
+#[test]
+fn a_kink_is_told() {
+    let work = workplace();
+    let report = lasso(&work, "--design d.svm --lambda-ratio 1 --estimator implicit", 0);
+    assert_eq!(report.pointer("/kinks/met"), Some(&Value::Bool(true)));
+    let ran = work.run("lasso --design d.svm --lambda-ratio 1 --estimator implicit --output out");
+    assert!(ran.stderr.contains("kink"), "{}", ran.stderr);
+    let away = lasso(&work, "--design d.svm --lambda 0.8 --tolerance 1e-12 --estimator implicit", 0);
+    assert_eq!(away.pointer("/kinks/met"), Some(&Value::Bool(false)));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let work = workplace();
+    for (flags, expected) in [
+        ("--design d.svm", "--lambda"),
+        ("--design d.svm --lambda 1 --lambda-ratio 0.5", "cannot be used with"),
+        ("--design d.svm --lambda -1", "at least 0"),
+        ("--design d.svm --lambda-ratio 0", "above 0"),
+        ("--design d.svm --lambda 1 --l1-ratio 0", "above 0 and at most 1"),
+        ("--design d.svm --lambda 1 --problem multinomial", "several predictions"),
+        ("--design d.svm --lambda 1 --problem logistic", "--positive"),
+        ("--design dense.csv --label-column absent --lambda 1", "no labels in it: give --target"),
+        ("--design d.svm --lambda 1 --target columns.txt", "5 numbers, expected 8"),
+        ("--design d.svm --lambda 1 --penalty-weights negative.txt", "entry 3 (from 0) is -0.5"),
+        ("--design d.svm --lambda 1 --weights columns.txt", "5 numbers, expected 8"),
+        ("--design d.svm --lambda 0 --wrt regularisation", "no logarithm"),
+        ("--design d.svm --lambda 1 --per-feature", "--wrt regularisation"),
+        ("--design d.svm --lambda 0 --path 5", "above 0"),
+        ("--design d.svm --lambda 1 --estimator auto", "danskin gradient"),
+        ("--design d.svm --lambda 1 --validation-design held.svm --estimator analytic", "for L alone"),
+        ("--design d.svm --lambda 1 --validation-design narrow.svm --estimator implicit", "2 columns, expected the 5"),
+        ("--design missing.svm --lambda 1", "missing.svm"),
+    ] {
+        let ran = work.run(&format!("lasso {flags} --output out"));
+        assert_eq!(ran.code, 2, "{flags}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(expected), "{flags}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{flags}: {}", ran.stderr);
+        assert!(!work.path("out/z.npy").exists(), "{flags}");
+    }
+}
