@@ -84,8 +84,8 @@ fn main() {
                 let (found, gaps) = last.unwrap();
                 println!(
                     "{name:9} /{divisor:<4} {tolerance:.0e} build {:.5} solve {:.5} gap {:.2e} {:?} rounds {} epochs {} newton {} support {}",
-                    build[repeats / 2],
-                    solve[repeats / 2],
+                    build[0],
+                    solve[0],
                     found.gap / p0,
                     found.status,
                     found.rounds,
