@@ -130,7 +130,8 @@ impl ActiveState {
             *u = y - difference;
         }
         self.epochs += found.epochs;
-        self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap };
+        // A gap below 0 is rounding.
+        self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap.max(0.0) };
         match found.status {
             Status::Interrupted => Err(SolveError::Linear(LinearError::Interrupted)),
             Status::Stalled if rounds > 1 => Ok(Step::Stalled),

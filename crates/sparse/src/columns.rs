@@ -17,6 +17,9 @@ const LANES: usize = 16;
 const SPARSE_LANES: usize = 4;
 /// Stored entries that one task reads, at the least: fewer take less time than to wake a thread.
 const ENTRIES_A_TASK: usize = 1 << 15;
+/// Blocks of columns that entries are put apart by, at the most, and columns of one, at the least.
+const BLOCKS: usize = 256;
+const LEAST_BLOCK: usize = 64;
 /// Rows and columns of a tile of a dense transposition.
 const TILE: usize = 32;
 
@@ -212,17 +215,42 @@ fn transposed(n: usize, m: usize, design: &Design) -> Vec<f64> {
 }
 
 /// Compressed columns of a sparse D of m columns.
+///
+/// Entries are first put apart by block of columns, then within each: in one step, every entry would be written to a line of memory of
+/// its own.
 fn compressed(m: usize, design: &Design) -> Storage {
-    let mut pointers = vec![0; m + 1];
-    design.for_each_entry(|_, j, _| pointers[j + 1] += 1);
-    (0..m).for_each(|j| pointers[j + 1] += pointers[j]);
-    let (mut next, entries) = (pointers.clone(), pointers[m]);
-    let (mut indices, mut values) = (vec![0; entries], vec![0.0; entries]);
-    design.for_each_entry(|i, j, value| {
-        let at = next[j];
-        indices[at] = i as u32;
-        values[at] = value;
-        next[j] = at + 1;
+    let entries = design.entries();
+    let width = m.div_ceil(BLOCKS).max(LEAST_BLOCK);
+    let blocks = m.div_ceil(width);
+    // Some columns of text have thousands of times the entries of others: blocks are counted before.
+    let mut counts = vec![0; blocks];
+    design.for_each_entry(|_, j, _| counts[j / width] += 1);
+    let mut by_block: Vec<Vec<(u32, u32, f64)>> = counts.into_iter().map(Vec::with_capacity).collect();
+    design.for_each_entry(|i, j, value| by_block[j / width].push((j as u32, i as u32, value)));
+    let (mut pointers, mut indices, mut values) = (vec![0; m + 1], vec![0; entries], vec![0.0; entries]);
+    let mut tasks = Vec::with_capacity(blocks);
+    let (mut indices_left, mut values_left, mut before) = (&mut indices[..], &mut values[..], 0);
+    for (block, pointers) in by_block.into_iter().zip(pointers[1..].chunks_mut(width)) {
+        let (indices, values);
+        (indices, indices_left) = indices_left.split_at_mut(block.len());
+        (values, values_left) = values_left.split_at_mut(block.len());
+        let first = before;
+        before += block.len();
+        tasks.push((block, pointers, indices, values, first));
+    }
+    tasks.into_par_iter().enumerate().for_each(|(k, (block, pointers, indices, values, first))| {
+        let mut next = vec![0; pointers.len() + 1];
+        block.iter().for_each(|&(j, ..)| next[j as usize - k * width + 1] += 1);
+        for (j, end) in pointers.iter_mut().enumerate() {
+            next[j + 1] += next[j];
+            *end = first + next[j + 1];
+        }
+        for (j, i, value) in block {
+            let at = &mut next[j as usize - k * width];
+            indices[*at] = i;
+            values[*at] = value;
+            *at += 1;
+        }
     });
     Storage::Sparse { pointers, indices, values }
 }

@@ -64,7 +64,9 @@ impl Scale {
                     l1 * z.abs() + 0.5 * l2 * z * z + conjugate - s * product
                 })
                 .sum();
-            Self { s, gap: 0.5 * (1.0 - s) * (1.0 - s) * square + sum }
+            let gap = 0.5 * (1.0 - s) * (1.0 - s) * square + sum;
+            // Not `max`, which would lose NaN.
+            Self { s, gap: if gap < 0.0 { 0.0 } else { gap } }
         };
         let first = at(free.min(limit));
         if !curved {

@@ -16,6 +16,12 @@ use crate::columns::Columns;
 use crate::gap::{Scale, Term};
 use crate::inner::{Coordinate, Data, Inner};
 
+/// Columns from which working sets are chosen before D is read again, for each of such a set, or one of so many of D.
+const POOL: usize = 16;
+/// Part of the gap to which the problem on these columns is solved.
+const SHARE: f64 = 0.1;
+/// Part of the gap to which the problem on a working set is solved.
+const INNER: f64 = 0.03;
 /// Rounds without progress after which there will be none.
 const STALLED: usize = 3;
 /// Sweeps over the columns without a penalty, if there are several.
@@ -81,7 +87,7 @@ pub struct WorkingSets {
 
 impl Default for WorkingSets {
     fn default() -> Self {
-        Self { tolerance: 1e-8, rounds: 200, epochs: 10_000, first: 64 }
+        Self { tolerance: 1e-8, rounds: 200, epochs: 10_000, first: 32 }
     }
 }
 
@@ -136,6 +142,10 @@ pub struct Workspace {
     best: Vec<f64>,
     /// W (y - D z).
     weighted: Vec<f64>,
+    /// Columns among which working sets are chosen before all are looked at again, and their correlations.
+    pool: Vec<u32>,
+    pool_c: Vec<f64>,
+    /// Distances to the constraint, and places.
     order: Vec<(f64, u32)>,
     set: Vec<Coordinate>,
 }
@@ -210,17 +220,34 @@ impl WorkingSets {
                 outcome.value = f64::INFINITY;
                 continue;
             }
-            workspace.choose(problem, z, self.first << stalled.min(16));
             if stalled > 0 {
                 sharper *= 0.1;
             }
-            let tolerance = (0.1 * round.gap).max(0.3 * self.tolerance) * sharper;
-            let Workspace { inner, set, weighted, .. } = workspace;
-            inner.begin(data, set, weighted);
-            let spent = inner.solve(data, round.square, tolerance, self.epochs);
-            inner.each(|j, value| z[j as usize] = value);
-            outcome.epochs += spent.epochs;
-            outcome.newton += spent.newton;
+            let first = self.first << stalled.min(16);
+            let enough = (SHARE * round.gap).max(0.3 * self.tolerance) * sharper;
+            let Round { mut gap, mut square, .. } = round;
+            let part = workspace.pool(problem, z, first);
+            loop {
+                workspace.choose(problem, z, first);
+                let tolerance = (INNER * gap).max(0.3 * self.tolerance) * sharper;
+                let Workspace { inner, set, weighted, .. } = workspace;
+                inner.begin(data, set, weighted);
+                let spent = inner.solve(data, square, tolerance, self.epochs);
+                inner.each(|j, value| z[j as usize] = value);
+                outcome.epochs += spent.epochs;
+                outcome.newton += spent.newton;
+                if !part {
+                    break;
+                }
+                problem.residual(z, residual);
+                workspace.fit_free(problem, &free, z, residual, scale);
+                square = dot(&workspace.weighted, residual);
+                let before = gap;
+                gap = workspace.measure_pool(problem, z, square, scale);
+                if gap.is_nan() || gap <= enough || gap > 0.9 * before {
+                    break;
+                }
+            }
         }
         outcome.support = z.iter().filter(|z| **z != 0.0).count();
         outcome
@@ -263,6 +290,23 @@ impl Quadratic<'_> {
         self.weigh(self.targets, &mut weighted);
         let square = dot(&weighted, self.targets);
         FREE_SLACK * f64::EPSILON * (4.0 + (self.targets.len() as f64).sqrt()) * square.max(0.0).sqrt()
+    }
+
+    /// What the gap is a sum of, over the columns of `list` with correlations c.
+    fn terms<'b>(
+        &'b self,
+        list: &'b [u32],
+        c: &'b [f64],
+        z: &'b [f64],
+        squares: &'b [f64],
+        scale: f64,
+    ) -> impl Iterator<Item = Term> + Clone + 'b {
+        list.iter().zip(c).map(move |(&j, &c)| {
+            let j = j as usize;
+            let (l1, l2) = (self.l1.at(j), self.l2.at(j));
+            let slack = if l1 == 0.0 && l2 == 0.0 { scale * squares[j].sqrt() } else { 0.0 };
+            Term { c, z: z[j], l1, l2, slack }
+        })
     }
 
     fn is_free(&self, j: usize) -> bool {
@@ -341,11 +385,7 @@ impl Workspace {
         self.c.resize(self.active.len(), 0.0);
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
         let square = dot(&self.weighted, residual);
-        let terms = self.active.iter().zip(&self.c).map(|(&j, &c)| {
-            let j = j as usize;
-            let slack = scale * self.squares[j].sqrt();
-            Term { c, z: z[j], l1: problem.l1.at(j), l2: problem.l2.at(j), slack }
-        });
+        let terms = problem.terms(&self.active, &self.c, z, &self.squares, scale);
         let Scale { s, gap } = Scale::best(terms, square, problem.nonnegative);
         let penalty: f64 = z
             .iter()
@@ -388,45 +428,87 @@ impl Workspace {
         changed
     }
 
-    /// The working set: columns in use or free, and those nearest to their constraint.
+    /// Gathers the columns of the next working sets: all active ones, or if there are many more than those to be used, the nearest to
+    /// their constraint. Whether it is a part only.
+    fn pool(&mut self, problem: &Quadratic<'_>, z: &[f64], first: usize) -> bool {
+        let used = self.rank(problem, z, true);
+        let len = (POOL * set_len(used, first)).max(self.active.len() / POOL);
+        let part = len < self.active.len() / 2;
+        if part {
+            self.nearest(len);
+        } else {
+            self.order.clear();
+            self.order.extend((0..self.active.len() as u32).map(|k| (0.0, k)));
+        }
+        self.pool.clear();
+        self.pool_c.clear();
+        for &(_, k) in &self.order {
+            self.pool.push(self.active[k as usize]);
+            self.pool_c.push(self.c[k as usize]);
+        }
+        part
+    }
+
+    /// The gap of the problem on the pool at z.
+    fn measure_pool(&mut self, problem: &Quadratic<'_>, z: &[f64], square: f64, scale: f64) -> f64 {
+        problem.columns.correlations_of(&self.pool, &self.weighted, &mut self.pool_c);
+        Scale::best(problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
+    }
+
+    /// The working set: columns in use or free, and the nearest of the pool.
     fn choose(&mut self, problem: &Quadratic<'_>, z: &[f64], first: usize) {
-        self.order.clear();
-        let mut used = 0;
-        for (k, &j) in self.active.iter().enumerate() {
-            let j = j as usize;
-            if z[j] != 0.0 || problem.is_free(j) {
-                used += 1;
-                self.order.push((f64::NEG_INFINITY, k as u32));
-                continue;
-            }
-            let square = self.squares[j];
-            if square > 0.0 {
-                // Of the residual, not of the best dual point, which may be of an earlier round and know nothing of what z lacks now.
-                let size = if problem.nonnegative { self.c[k] } else { self.c[k].abs() };
-                self.order.push(((problem.l1.at(j) - size) / square.sqrt(), k as u32));
-            }
-        }
-        let len = (2 * used).max(used + first).min(self.order.len());
-        let by = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if len > 0 && len < self.order.len() {
-            self.order.select_nth_unstable_by(len - 1, by);
-            self.order.truncate(len);
-        }
-        self.order.sort_unstable_by_key(|&(_, k)| k);
+        let used = self.rank(problem, z, false);
+        self.nearest(set_len(used, first));
         self.set.clear();
         self.set.extend(self.order.iter().map(|&(_, k)| {
-            let column = self.active[k as usize];
+            let column = self.pool[k as usize];
             let j = column as usize;
             Coordinate {
                 column,
                 z: z[j],
-                c: self.c[k as usize],
+                c: self.pool_c[k as usize],
                 l1: problem.l1.at(j),
                 l2: problem.l2.at(j),
                 square: self.squares[j],
             }
         }));
     }
+
+    /// Writes down how far each of the active columns, or of the pool, is from its constraint, those in use or free before all
+    /// others. Returns how many these are.
+    fn rank(&mut self, problem: &Quadratic<'_>, z: &[f64], of_active: bool) -> usize {
+        let (list, c) = if of_active { (&self.active, &self.c) } else { (&self.pool, &self.pool_c) };
+        self.order.clear();
+        let mut used = 0;
+        for (k, (&j, &c)) in list.iter().zip(c).enumerate() {
+            let (j, k) = (j as usize, k as u32);
+            let square = self.squares[j];
+            if z[j] != 0.0 || problem.is_free(j) {
+                used += 1;
+                self.order.push((f64::NEG_INFINITY, k));
+            } else if square > 0.0 {
+                // By the residual, not the best dual point, which may be of an earlier round and know nothing of what z lacks now.
+                let size = if problem.nonnegative { c } else { c.abs() };
+                self.order.push(((problem.l1.at(j) - size) / square.sqrt(), k));
+            }
+        }
+        used
+    }
+
+    /// Keeps the `len` first of the order, in the order of their places.
+    fn nearest(&mut self, len: usize) {
+        let by = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if len > 0 && len < self.order.len() {
+            self.order.select_nth_unstable_by(len - 1, by);
+            self.order.truncate(len);
+        }
+        self.order.sort_unstable_by_key(|&(_, k)| k);
+    }
+}
+
+/// Length of a working set where so many columns are in use.
+fn set_len(used: usize, first: usize) -> usize {
+    (2 * used).max(used + first)
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ use crate::progress;
 pub(crate) use args::{LassoArgs, Method};
 
 pub(crate) fn run(args: &LassoArgs, quiet: bool) -> Result<ExitCode, Failure> {
+    if args.problem.targets() == Targets::Classes {
+        let message = anyhow!("--problem {}: expected a loss of one prediction a row, not of several", args.problem);
+        return Err(Failure::Input(message));
+    }
     let mut ctx = progress::context(quiet);
     let data = Data::read(args).map_err(Failure::Input)?;
     progress::check_interrupt()?;
@@ -106,7 +110,7 @@ impl LossVisitor for Run<'_> {
     fn visit<L: NamedLoss>(self, loss: L) -> Self::Output {
         match loss.as_scalar() {
             Some(loss) => self.run(loss),
-            None => Err(Failure::Input(anyhow!("--problem {}: it has several predictions a row", self.args.problem))),
+            None => Err(Failure::Input(anyhow!("--problem {}: it has no one prediction a row", self.args.problem))),
         }
     }
 }
