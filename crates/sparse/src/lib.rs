@@ -5,3 +5,7 @@
 //! ```
 //!
 //! The problem itself, and the plain solvers of it that are differentiated step by step, are those of `danskin-core`; here are the solvers that end soonest.
+
+mod encode;
+
+pub use encode::{EncodeError, Encoded, Encoder, Form, Penalties, SparseCodes};
