@@ -22,10 +22,13 @@ use super::sweep;
 pub(super) const PAD: usize = 32;
 /// Numbers of a block of a column of M.
 const LANES: usize = 8;
+type Lanes = [f64; LANES];
 /// What is left of the square of an atom without its projection onto S, relative, below which it counts as dependent.
 const DEPENDENT: f64 = 1e-10;
 /// How far |q_j| / lambda_j is above 1 at the least for an atom to enter: below is rounding.
 const VIOLATED: f64 = 1e-13;
+/// Share of ‖u‖² / 2 that a gap may be for rounding alone.
+const ROUNDING: f64 = 1e-13;
 /// Times that q is computed anew, and z_S solved for again, before the active set is given up.
 const REFINEMENTS: usize = 3;
 /// Atoms in S at the most: M has their square.
@@ -64,21 +67,17 @@ impl<'a> Quadratic<'a> {
         self.gram[j * self.linear.len() + i / PAD][i % PAD]
     }
 
-    /// |q_j| / lambda_j in the largest of `ratios` so far, each with its own.
+    /// |q_j| / lambda_j of some atoms, q_j / lambda_j or 0 where z >= 0.
     #[inline(always)]
-    fn raise(&self, ratios: &mut [f64; LANES], q: &[f64; PAD], inverse: &[f64; PAD]) {
-        for first in (0..PAD).step_by(LANES) {
-            for l in 0..LANES {
-                let ratio = self.size(q[first + l]) * inverse[first + l];
-                ratios[l] = if ratio > ratios[l] { ratio } else { ratios[l] };
-            }
+    fn ratios(&self, q: &Lanes, inverse: &Lanes) -> Lanes {
+        // Without a branch: one for each lane would come of it.
+        let mirror = if self.nonnegative { 0.0 } else { -1.0 };
+        let mut ratios = *q;
+        for l in 0..LANES {
+            let mirrored = mirror * q[l];
+            ratios[l] = if mirrored > q[l] { mirrored } else { q[l] } * inverse[l];
         }
-    }
-
-    /// What of q_j is held against lambda_j.
-    #[inline(always)]
-    fn size(&self, q: f64) -> f64 {
-        if self.nonnegative { q } else { q.abs() }
+        ratios
     }
 }
 
@@ -166,6 +165,9 @@ impl Active {
                         break gap;
                     }
                 }
+                None if refinements == REFINEMENTS && gap <= ROUNDING * 0.5 * problem.square => {
+                    return Ended { gap, converged: false, steps, sweeps: 0 };
+                }
                 None if refinements == REFINEMENTS => break gap,
                 None => {
                     refinements += 1;
@@ -188,32 +190,42 @@ impl Active {
     #[inline(always)]
     pub(super) fn follow(&mut self, problem: &Quadratic<'_>) -> f64 {
         let blocks = problem.linear.len();
-        let mut ratios = [0.0; LANES];
-        for (block, (q, inverse)) in self.correlations.iter_mut().zip(problem.inverse).enumerate() {
-            let mut sums = *q;
+        for (block, q) in self.correlations.iter_mut().enumerate() {
+            let q = q.as_chunks_mut().0;
+            // By name, so that they stay in registers.
+            let [mut a, mut b, mut c, mut d] = [q[0], q[1], q[2], q[3]];
             for &(j, change) in &self.changes {
-                let column = &problem.gram[j * blocks + block];
-                for l in 0..PAD {
-                    sums[l] -= change * column[l];
-                }
+                let column = problem.gram[j * blocks + block].as_chunks().0;
+                a = plus(&a, -change, &column[0]);
+                b = plus(&b, -change, &column[1]);
+                c = plus(&c, -change, &column[2]);
+                d = plus(&d, -change, &column[3]);
             }
-            *q = sums;
-            problem.raise(&mut ratios, &sums, inverse);
+            (q[0], q[1], q[2], q[3]) = (a, b, c, d);
         }
         self.changes.clear();
-        ratios.iter().fold(0.0, |most, &ratio| if ratio > most { ratio } else { most })
+        let mut most = [0.0; LANES];
+        let correlations = self.correlations.as_flattened().as_chunks().0;
+        for (q, inverse) in correlations.iter().zip(problem.inverse.as_flattened().as_chunks().0) {
+            most = larger(&most, &problem.ratios(q, inverse));
+        }
+        largest(&most)
     }
 
     /// The first atom of this |q_j| / lambda_j.
     #[inline(always)]
     fn position(&self, problem: &Quadratic<'_>, ratio: f64) -> Option<usize> {
         for (block, (q, inverse)) in self.correlations.iter().zip(problem.inverse).enumerate() {
-            let mut found = false;
-            for l in 0..PAD {
-                found |= problem.size(q[l]) * inverse[l] == ratio;
-            }
-            if found {
-                return (0..PAD).find(|&l| problem.size(q[l]) * inverse[l] == ratio).map(|l| block * PAD + l);
+            for (part, (q, inverse)) in q.as_chunks().0.iter().zip(inverse.as_chunks().0).enumerate() {
+                let ratios = problem.ratios(q, inverse);
+                let mut found = false;
+                for l in 0..LANES {
+                    found |= ratios[l] == ratio;
+                }
+                if found {
+                    let lane = ratios.iter().position(|&found| found == ratio);
+                    return lane.map(|l| block * PAD + part * LANES + l);
+                }
             }
         }
         None
@@ -396,10 +408,8 @@ impl Active {
         for (block, product) in self.product.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             let mut sums = [0.0; LANES];
             for j in span.clone() {
-                let (rest, column) = (self.rest[j], &self.inverse[j * self.stride + block * LANES..][..LANES]);
-                for l in 0..LANES {
-                    sums[l] += rest * column[l];
-                }
+                let column = self.inverse[j * self.stride + block * LANES..].as_chunks().0;
+                sums = plus(&sums, self.rest[j], &column[0]);
             }
             *product = sums;
         }
@@ -463,13 +473,36 @@ impl Active {
     }
 }
 
+/// `a + scale b`. Taken and given by value: what is written is then known to be none of what is read.
+#[inline(always)]
+fn plus(a: &Lanes, scale: f64, b: &Lanes) -> Lanes {
+    let mut sums = *a;
+    for l in 0..LANES {
+        sums[l] += scale * b[l];
+    }
+    sums
+}
+
+/// The larger of each two; the first where the second is NaN.
+#[inline(always)]
+fn larger(a: &Lanes, b: &Lanes) -> Lanes {
+    let mut most = *a;
+    for l in 0..LANES {
+        most[l] = if b[l] > a[l] { b[l] } else { a[l] };
+    }
+    most
+}
+
+/// The largest of all, or 0. Not inlined: a sum over lanes beside a loop over them has the compiler take both apart.
+#[inline(never)]
+fn largest(lanes: &Lanes) -> f64 {
+    lanes.iter().fold(0.0, |most, &lane| if lane > most { lane } else { most })
+}
+
 /// `column += scale vector`, the length of `column` a multiple of [`LANES`].
 #[inline(always)]
 fn add(scale: f64, vector: &[f64], column: &mut [f64]) {
-    let (column, vector) = (column.as_chunks_mut::<LANES>().0, vector.as_chunks::<LANES>().0);
-    for (column, vector) in column.iter_mut().zip(vector) {
-        for l in 0..LANES {
-            column[l] += scale * vector[l];
-        }
+    for (column, vector) in column.as_chunks_mut().0.iter_mut().zip(vector.as_chunks().0) {
+        *column = plus(column, scale, vector);
     }
 }
