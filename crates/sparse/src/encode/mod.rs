@@ -375,7 +375,7 @@ impl Encoder {
         let begun = Instant::now();
         let (n, m, form) = (self.features(), self.atoms(), self.form_of(count));
         let gram = match form {
-            Form::Gram if count > 0 => Some(&**self.gram.get_or_init(|| self.atoms.gram(&self.penalties.mu))),
+            Form::Gram if count * n * m > 0 => Some(&**self.gram.get_or_init(|| self.atoms.gram(&self.penalties.mu))),
             _ => None,
         };
         let (mut parts, sparse, start) = match codes {
