@@ -8,6 +8,7 @@
 
 mod active_set;
 mod columns;
+mod encode;
 mod gap;
 mod gram;
 mod inner;
@@ -16,5 +17,6 @@ mod working_sets;
 
 pub use active_set::{ActiveSet, ActiveState};
 pub use columns::Columns;
+pub use encode::{EncodeError, Encoded, Encoder, Form, Penalties, SparseCodes};
 pub use path::{PathPoint, factor_to_zero, factors, path};
 pub use working_sets::{Each, Outcome, Quadratic, Status, WorkingSets, Workspace};
