@@ -267,7 +267,8 @@ impl Loop for DenseBlock<'_> {
                     let sums = products(&old[..rows], &panel[..rows]);
                     let own = PANEL.min(new - first);
                     let others = PANEL.min(self.leading - slot);
-                    for (sums, out) in sums[..own].iter().zip(self.out[first * self.leading..].chunks_mut(self.leading)) {
+                    for (sums, out) in sums[..own].iter().zip(self.out[first * self.leading..].chunks_mut(self.leading))
+                    {
                         out[slot..slot + others].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
                     }
                 }

@@ -113,9 +113,7 @@ impl Inner {
             self.gram.ensure(data.columns, &list);
         }
         let len = if self.by_gram { self.gram.len() } else { list.len() };
-        for of in
-            [&mut self.z, &mut self.c, &mut self.l1, &mut self.l2, &mut self.diagonal, &mut self.direction]
-        {
+        for of in [&mut self.z, &mut self.c, &mut self.l1, &mut self.l2, &mut self.diagonal, &mut self.direction] {
             of.clear();
             of.resize(len, 0.0);
         }
@@ -319,8 +317,7 @@ impl Inner {
     }
 
     fn in_support(&self, data: Data<'_>, k: usize) -> bool {
-        self.diagonal[k] > 0.0
-            && (self.z[k] != 0.0 || (!data.nonnegative && self.l1[k] == 0.0 && self.l2[k] == 0.0))
+        self.diagonal[k] > 0.0 && (self.z[k] != 0.0 || (!data.nonnegative && self.l1[k] == 0.0 && self.l2[k] == 0.0))
     }
 
     fn support(&self, data: Data<'_>) -> usize {

@@ -648,8 +648,7 @@ mod tests {
                 }
                 let y = draw(n, 3000);
                 let weights = if weighted { draw(n, 4000).iter().map(|w| w.abs() * 2.0).collect() } else { Vec::new() };
-                let mut case =
-                    Case { n, m, d, dense, weights, y, l1: vec![0.0; m], l2: vec![0.0; m], nonnegative };
+                let mut case = Case { n, m, d, dense, weights, y, l1: vec![0.0; m], l2: vec![0.0; m], nonnegative };
                 let r = case.y.clone();
                 let most = (0..m).fold(0.0, |most: f64, j| {
                     let c: f64 = (0..n).map(|i| case.d[i * m + j] * case.weight(i) * r[i]).sum();
