@@ -1,7 +1,8 @@
 //! Codes of the signals in a file by the dictionary in another: `encode DICTIONARY SIGNALS LAMBDA TOLERANCE CODES`.
 //!
-//! DICTIONARY is an m x n array in `.npy`, an atom a row, as scikit-learn has them, and SIGNALS a count x n array. It writes the codes, row by row, to CODES as a vector
-//! of count m numbers, and prints the sum of the gaps, the largest one, and the seconds between having the arrays and having the codes.
+//! DICTIONARY is an m x n array in `.npy`, an atom a row, as scikit-learn has them, and SIGNALS a count x n array. It writes
+//! the codes, row by row, to CODES as a vector of count m numbers, and prints the sum of the gaps, the largest one, and the
+//! seconds between having the arrays and having the codes.
 use std::fs::File;
 use std::path::Path;
 use std::time::Instant;

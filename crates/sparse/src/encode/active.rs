@@ -5,14 +5,16 @@
 //! gap = (1 - s)²/2 (‖u‖² - z.(b + q)) + sum_j (lambda_j |z_j| - s z_j q_j),   s = min(1, 1 / max_j |q_j| / lambda_j)
 //! ```
 //!
-//! The gap is that of the dual point s r, of the residual r = u - D z, below it the rows sqrt(mu_j) z_j that the ridge adds to D;
-//! written so, each term is at least 0 and nothing large cancels once z is near. Where z >= 0 is asked, q_j stands for |q_j|.
+//! The gap is that of the dual point s r, r the residual u - D z and, below it, the rows sqrt(mu_j) z_j that the ridge adds to
+//! D; written so, each term is at least 0 and nothing large cancels once z is near. Where z >= 0 is asked, q_j stands for
+//! |q_j|.
 //!
-//! The atom that violates its condition most enters S, and z_S moves to the minimiser over S, its signs fixed. What
-//! would change its sign stops at 0 on the way and leaves S (Osborne, Presnell, Turlach 2000; Lee, Battle, Raina, Ng 2007, "feature-sign
-//! search"). L falls with every step: there are finitely many, a few more than atoms in the end. M = (H_SS)^-1 is kept, by one rank-one
-//! change for an atom that enters or leaves: k² operations, all of which are vector instructions, while a triangular solve is
-//! a chain of k divisions. An atom that depends on those in S changes places with the first of them to become 0.
+//! The atom that violates its condition most enters S, and z_S moves to the minimiser over S, its signs fixed. What would
+//! change its sign stops at 0 on the way and leaves S (Osborne, Presnell, Turlach 2000; Lee, Battle, Raina, Ng 2007,
+//! "feature-sign search"). L falls with every step: there are finitely many, a few more than atoms in the end. M = (H_SS)^-1
+//! is kept, by one rank-one change for an atom that enters or leaves: k² operations, all of them vector instructions, where
+//! a triangular solve is a chain of k divisions. An atom that depends on those in S changes places with the first of them
+//! to become 0.
 
 use danskin_core::simd::{Loop, widest};
 
@@ -218,10 +220,7 @@ impl Active {
         for (block, (q, inverse)) in self.correlations.iter().zip(problem.inverse).enumerate() {
             for (part, (q, inverse)) in q.as_chunks().0.iter().zip(inverse.as_chunks().0).enumerate() {
                 let ratios = problem.ratios(q, inverse);
-                let mut found = false;
-                for l in 0..LANES {
-                    found |= ratios[l] == ratio;
-                }
+                let found = ratios.iter().fold(false, |found, &other| found | (other == ratio));
                 if found {
                     let lane = ratios.iter().position(|&found| found == ratio);
                     return lane.map(|l| block * PAD + part * LANES + l);

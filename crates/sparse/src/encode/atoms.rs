@@ -14,7 +14,7 @@ const COLUMNS: usize = 64;
 /// The columns of D, one after another.
 enum Storage {
     Dense(Vec<f64>),
-    Sparse { design: Box<Design>, pointers: Vec<usize>, entries: Vec<(u32, f64)> },
+    Sparse { design: Box<Design>, pointers: Vec<usize>, entries: Vec<(usize, f64)> },
 }
 
 /// D, n x m.
@@ -48,8 +48,7 @@ impl Atoms {
             let mut next = pointers.clone();
             let mut entries = vec![(0, 0.0); design.entries()];
             design.for_each_entry(|row, column, value| {
-                // There are fewer entries, and rows that hold one, than memory has bytes; rows beyond u32 have none to name here.
-                entries[next[column]] = (row as u32, value);
+                entries[next[column]] = (row, value);
                 next[column] += 1;
                 squares[column] += value * value;
             });
@@ -84,7 +83,7 @@ impl Atoms {
                 for (signal, out) in signals.chunks_exact(n).zip(out.chunks_exact_mut(stride)) {
                     for (out, ends) in out.iter_mut().zip(pointers.windows(2)) {
                         let entries = &entries[ends[0]..ends[1]];
-                        *out = entries.iter().map(|&(row, value)| value * signal[row as usize]).sum();
+                        *out = entries.iter().map(|&(row, value)| value * signal[row]).sum();
                     }
                 }
             }
@@ -133,7 +132,7 @@ impl Atoms {
                 panel.resize(chosen.len() * self.features, 0.0);
                 for (&j, column) in chosen.iter().zip(panel.chunks_exact_mut(self.features)) {
                     for &(row, value) in &entries[pointers[j]..pointers[j + 1]] {
-                        column[row as usize] = value;
+                        column[row] = value;
                     }
                 }
             }
@@ -149,7 +148,7 @@ impl Atoms {
                 }
                 Storage::Sparse { pointers, entries, .. } => {
                     for &(row, value) in &entries[pointers[j]..pointers[j + 1]] {
-                        residual[row as usize] -= z * value;
+                        residual[row] -= z * value;
                     }
                 }
             }

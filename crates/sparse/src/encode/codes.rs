@@ -1,6 +1,7 @@
 //! Codes by their entries other than 0.
 
-/// Codes of several signals as compressed rows: the entries of the k-th are `pointers[k]..pointers[k + 1]` of `indices` and `values`.
+/// Codes of several signals as compressed rows: the entries of the k-th are `pointers[k]..pointers[k + 1]` of `indices` and
+/// `values`.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SparseCodes {

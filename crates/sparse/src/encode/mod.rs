@@ -4,15 +4,17 @@
 //! min_z  1/2 ‖u - D z‖² + sum_j (lambda_j |z_j| + mu_j z_j² / 2),   or the same with z >= 0,
 //! ```
 //!
-//! to a duality gap of its own. Two forms: with D^T D written down once, D^T u of all signals is a matrix product and each signal is then a
-//! problem of m numbers, solved by its active set (the module `active`); where D^T D is too large, or there are too few signals to
-//! pay for it, the same is done on a few atoms at a time (the module `wide`). Which one is decided by counting.
+//! to a duality gap of its own. Two forms: with D^T D written down once, D^T u of all signals is a matrix product and each
+//! signal is then a problem of m numbers, solved by its active set (the module `active`); where D^T D is too large, or
+//! there are too few signals to pay for it, the same is done on a few atoms at a time (the module `wide`). Which one is
+//! decided by counting.
 //!
-//! Signals are shared out over threads in blocks of a fixed size, and nothing of one enters another: codes have the same bits at every
-//! number of threads.
+//! Signals are shared out over threads in blocks of a fixed size, and nothing of one enters another: codes have the same
+//! bits at every number of threads.
 //!
-//! A lambda_j below 2^-34 ‖d_j‖ ‖u‖, 0 for instance, is raised to that, as the condition |q_j| <= lambda_j would be a matter of rounding: the gap is that of the
-//! problem so changed, whose value at a code z differs by at most `sum_j 2^-34 ‖d_j‖ ‖u‖ |z_j|`.
+//! A lambda_j below 2^-34 ‖d_j‖ ‖u‖, 0 for instance, is raised to that, as the condition |q_j| <= lambda_j would be a
+//! matter of rounding: the gap is that of the problem so changed, whose value at a code z differs by at most
+//! `sum_j 2^-34 ‖d_j‖ ‖u‖ |z_j|`.
 
 mod active;
 mod atoms;
@@ -103,7 +105,8 @@ pub enum EncodeError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Form {
-    /// Where it fits into the memory allowed and costs less than working sets would: about where there are m / 6 signals or more.
+    /// Where it fits into the memory allowed and costs less than working sets would: about where there are m / 6 signals or
+    /// more.
     #[default]
     Auto,
     /// Always: m² numbers.
@@ -221,8 +224,8 @@ impl Encoder {
         })
     }
 
-    /// With gaps of at most `tolerance ‖u‖² / 2` asked. Most signals end far below what is asked, by a solution that is exact but for
-    /// rounding.
+    /// With gaps of at most `tolerance ‖u‖² / 2` asked. Most signals end far below what is asked, by a solution that is
+    /// exact but for rounding.
     ///
     /// # Errors
     ///
@@ -287,8 +290,8 @@ impl Encoder {
         Ok(self.run(signals, count, Codes::Dense { codes, start: false }, ctx).0)
     }
 
-    /// As [`Encoder::encode`], from what `codes` holds, codes by a dictionary that has changed little for instance. The minimum is
-    /// the same, reached sooner where the atoms in use are about the same.
+    /// As [`Encoder::encode`], from what `codes` holds, codes by a dictionary that has changed little for instance. The
+    /// minimum is the same, reached sooner where the atoms in use are about the same.
     ///
     /// # Errors
     ///
@@ -302,13 +305,13 @@ impl Encoder {
         Ok(self.run(signals, count, Codes::Dense { codes, start: true }, ctx).0)
     }
 
-    /// The codes of `signals`, count x n row by row, by their entries other than 0; no signals where n = 0. They begin at `start`, where
-    /// there is one.
+    /// The codes of `signals`, count x n row by row, by their entries other than 0; no signals where n = 0. They begin at
+    /// `start`, where there is one.
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if `signals` is not made of whole signals, a number of it or of `start` is not finite, or `start` has another number of
-    /// atoms or of signals.
+    /// [`EncodeError`] if `signals` is not made of whole signals, a number of it or of `start` is not finite, or `start` has
+    /// another number of atoms or of signals.
     pub fn encode_sparse(
         &self,
         signals: &[f64],
@@ -483,6 +486,10 @@ impl Encoder {
             .map(|(k, (signal, raised))| {
                 let mut z = Vec::new();
                 block.start(k, self.atoms(), &mut z);
+                if self.penalties.nonnegative {
+                    // A code may only start where it may end: its gap is looked at before it is moved.
+                    z.retain(|&(_, z)| z > 0.0);
+                }
                 let square = dot(signal, signal);
                 wide::Open {
                     signal,

@@ -73,7 +73,7 @@ impl Penalties {
     }
 }
 
-/// The least lambda_j, relative to ‖d_j‖ ‖u‖: below, |q_j| <= lambda_j would be a question of rounding, and so would the gap.
+/// The least lambda_j, relative to ‖d_j‖ ‖u‖: below, |q_j| <= lambda_j would be a matter of rounding, and so the gap.
 pub(super) const LEAST: f64 = 1.0 / (1_u64 << 34) as f64;
 
 /// lambda and 1 / lambda of a signal.

@@ -91,18 +91,18 @@ impl Case {
     fn reference(&self, u: &[f64], sweeps: usize) -> Vec<f64> {
         let (mut z, mut r) = (vec![0.0; self.m], u.to_vec());
         for _ in 0..sweeps {
-            for j in 0..self.m {
+            for (j, z) in z.iter_mut().enumerate() {
                 let column = || (0..self.n).map(|i| self.design[i * self.m + j]);
                 let square: f64 = column().map(|d| d * d).sum();
                 if square == 0.0 {
                     continue;
                 }
-                let v = column().zip(&r).map(|(d, r)| d * r).sum::<f64>() + square * z[j];
+                let v = column().zip(&r).map(|(d, r)| d * r).sum::<f64>() + square * *z;
                 let floor = if self.nonnegative { 0.0 } else { f64::NEG_INFINITY };
                 let new = v.signum() * (v.abs() - self.lambda[j]).max(0.0) / (square + self.mu[j]);
                 let new = new.max(floor);
-                r.iter_mut().zip(column()).for_each(|(r, d)| *r -= (new - z[j]) * d);
-                z[j] = new;
+                r.iter_mut().zip(column()).for_each(|(r, d)| *r -= (new - *z) * d);
+                *z = new;
             }
         }
         z
@@ -269,6 +269,19 @@ fn every_start_ends_at_the_same_minimum() {
                 assert!((found - best).abs() <= 1e-7, "{name} {k}: {found} {best}");
             }
         }
+    }
+}
+
+/// A start that is optimal but for its sign is left.
+#[test]
+fn a_start_below_zero_is_left_where_codes_are_not() {
+    let signals = vec![-2.0];
+    let case = Case { nonnegative: true, design: vec![1.0], lambda: vec![0.5], signals, ..Case::random(1, [1, 1, 1]) };
+    for form in [Form::Gram, Form::WorkingSets] {
+        let mut codes = [-1.5];
+        let encoder = case.encoder(case.dense(), form);
+        let encoded = encoder.encode_from(&case.signals, &mut codes, &mut Ctx::new()).unwrap();
+        assert_eq!((codes, encoded.gaps), ([0.0], vec![0.0]));
     }
 }
 

@@ -1,5 +1,6 @@
-//! A block of signals without D^T D, by working sets: for each signal, the atoms that violate their conditions most join those in
-//! use, the problem over these alone is solved in Gram form, and q = D^T r of all atoms says whether that was enough.
+//! A block of signals without D^T D, by working sets: for each signal, the atoms that violate their conditions most join
+//! those in use, the problem over these alone is solved in Gram form, and q = D^T r of all atoms says whether that was
+//! enough.
 //!
 //! ```text
 //! W <- S + the atoms of largest |q_j| / lambda_j > 1,   z_W <- argmin over W,   r = u - D z,   q = D^T r - mu z
