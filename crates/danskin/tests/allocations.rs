@@ -30,6 +30,11 @@ fn steps_allocate_nothing() {
             // Its pairs of changes are there after ten steps.
             steps(&problem, &x, &Lbfgs::default());
             newton(&problem, &x, &Newton::new(Cg::default()));
+            let sparse = SparseGlm::new(random::design(n, m, 5, 1), Logistic, 0.05).unwrap().elastic(0.8).unwrap();
+            let (problem, x) = sparse.wrt(wrt, random::labels(n, 2)).unwrap();
+            unrolled(&problem, &x, &Ista::default());
+            unrolled(&problem, &x, &Fista::default());
+            unrolled(&problem, &x, &CoordinateDescent::default());
         }
         let classes = Multinomial::new(3).unwrap();
         let targets = classes.targets(&(0..n).map(|i| i % 3).collect::<Vec<_>>());
@@ -39,7 +44,7 @@ fn steps_allocate_nothing() {
     }
 }
 
-fn steps<P: Problem, S: Solver<P>>(problem: &P, x: &[f64], solver: &S) {
+fn steps<P: Objective, S: Solver<P>>(problem: &P, x: &[f64], solver: &S) {
     let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
     let [few, many] = allocations(|steps, ctx| drop(solve(steps).run_in(ctx).unwrap()));
     assert_eq!(few, many, "a step");
@@ -55,7 +60,7 @@ fn newton<P: Problem>(problem: &P, x: &[f64], solver: &Newton<Cg>) {
     assert_eq!(few, many, "a step of Newton's method");
 }
 
-fn unrolled<P: Problem, S: Replay<P>>(problem: &P, x: &[f64], solver: &S) {
+fn unrolled<P: Objective, S: Replay<P>>(problem: &P, x: &[f64], solver: &S) {
     steps(problem, x, solver);
     let solve = |steps| Solve::new(problem, solver, x).stop(Stop::steps(steps));
     // A tape of this size is one chunk.

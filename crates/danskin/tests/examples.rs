@@ -14,6 +14,8 @@ fn every_example_runs() {
         ("my_problem", "g2 ["),
         ("my_solver", "‖g2 - g3‖"),
         ("hypergradient", "g2  "),
+        #[cfg(feature = "data")]
+        ("lasso", "step 11: lambda"),
     ];
     for (name, said) in examples {
         let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));

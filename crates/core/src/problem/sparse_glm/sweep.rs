@@ -27,8 +27,9 @@ use crate::problem::{Objective, Point};
 pub struct Columns {
     /// D^T.
     transposed: Design,
-    /// Where the entries of D^T are in D, as numbers of its pattern; there where x is D.
-    positions: Option<Design>,
+    /// Where x is D: the places in D of the entries of D^T, and which of them are the first of each column; else empty.
+    places: Vec<usize>,
+    starts: Vec<usize>,
     /// c_j, length m.
     curvatures: Vec<f64>,
     /// [l, q] of each coordinate, length m.
@@ -58,17 +59,11 @@ impl Columns {
 
     /// `visit(i, d_ij, k)`, k the position of the entry in D, 0 where x is not D.
     fn each_placed(&self, j: usize, mut visit: impl FnMut(usize, f64, usize)) {
-        match &self.positions {
-            Some(positions) => {
-                let (mut places, mut next) = (Vec::new(), 0);
-                positions.matrix().each_of_row(j, |_, place| places.push(place as usize));
-                self.each(j, |i, d| {
-                    visit(i, d, places[next]);
-                    next += 1;
-                });
-            }
-            None => self.each(j, |i, d| visit(i, d, 0)),
-        }
+        let mut next = self.starts.get(j).copied().unwrap_or_default();
+        self.each(j, |i, d| {
+            visit(i, d, self.places.get(next).copied().unwrap_or_default());
+            next += 1;
+        });
     }
 
     /// The minimiser over a coordinate at `z` with the slope g.
@@ -89,20 +84,26 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
     fn columns(&self, at: Point<'_>, ctx: &mut Ctx) -> Option<Columns> {
         let matrix = self.smooth.matrix(at.x);
         let curvature = self.smooth.curvatures_above(at, self.regularisation(at.x).value(at.z), ctx)?;
-        let positions = (self.smooth.differentiated() == Wrt::Design).then(|| {
-            let places: Vec<f64> = (0..matrix.entries()).map(|k| k as f64).collect();
-            self.design().with_values(&places).transposed()
-        });
         let m = self.design().columns();
         let (mut parts, mut groups) = (vec![[0.0; 2]; m], vec![0; m]);
         self.each(at.x, |part, group, j| (parts[j], groups[j]) = (part, group));
         let mut columns = Columns {
             transposed: matrix.transposed().ok()?,
-            positions: positions.transpose().ok()?,
+            places: Vec::new(),
+            starts: Vec::new(),
             curvatures: vec![0.0; m],
             parts,
             groups,
         };
+        if self.smooth.differentiated() == Wrt::Design {
+            // Exact: there are fewer entries than a number of 53 bits can count.
+            let numbered: Vec<f64> = (0..matrix.entries()).map(|k| k as f64).collect();
+            let numbered = self.design().with_values(&numbered).transposed().ok()?;
+            for j in 0..m {
+                columns.starts.push(columns.places.len());
+                numbered.matrix().each_of_row(j, |_, place| columns.places.push(place as usize));
+            }
+        }
         for j in 0..m {
             let mut sum = 0.0;
             columns.each(j, |i, d| sum += curvature[i] * (d * d));
