@@ -50,9 +50,11 @@ fn main() {
         let mut c = vec![0.0; m];
         columns.correlations(&y, &mut c);
         let most = c.iter().fold(0.0_f64, |a, c| a.max(c.abs()));
-        let divisors = std::env::var("DIVS").map_or(vec![2.0, 10.0, 100.0], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
+        let divisors = std::env::var("DIVS")
+            .map_or(vec![2.0, 10.0, 100.0], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
         for divisor in divisors {
-            let tolerances = std::env::var("TOLS").map_or(vec![1e-6, 1e-8], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
+            let tolerances =
+                std::env::var("TOLS").map_or(vec![1e-6, 1e-8], |d| d.split(',').map(|d| d.parse().unwrap()).collect());
             for tolerance in tolerances {
                 let (mut build, mut solve) = (Vec::new(), Vec::new());
                 let mut last = None;
@@ -84,8 +86,8 @@ fn main() {
                 let (found, gaps) = last.unwrap();
                 println!(
                     "{name:9} /{divisor:<4} {tolerance:.0e} build {:.5} solve {:.5} gap {:.2e} {:?} rounds {} epochs {} newton {} support {}",
-                    build[0],
-                    solve[0],
+                    build[repeats / 2],
+                    solve[repeats / 2],
                     found.gap / p0,
                     found.status,
                     found.rounds,
