@@ -247,7 +247,7 @@ impl Inner {
             // A free column is fitted before its gap counts.
             slack: f64::INFINITY,
         });
-        Scale::best(terms, (square - fell).max(0.0), data.nonnegative).gap
+        Scale::best(&terms, (square - fell).max(0.0), data.nonnegative).gap
     }
 
     /// `c_j = d_j^T W (y - D z)` where it is not kept.
@@ -280,12 +280,11 @@ impl Inner {
         }
         let difference = |i: usize| &differences[i * len..][..len];
         let mut system = [[0.0; SWEEPS + 1]; SWEEPS];
-        for i in 0..SWEEPS {
-            for k in 0..=i {
-                system[i][k] = dot(difference(i), difference(k));
-                system[k][i] = system[i][k];
+        for (i, row) in system.iter_mut().enumerate() {
+            for (k, product) in row[..SWEEPS].iter_mut().enumerate() {
+                *product = dot(difference(i), difference(k));
             }
-            system[i][SWEEPS] = 1.0;
+            row[SWEEPS] = 1.0;
         }
         let found = solve_small(&mut system);
         self.moved.clear();
@@ -521,7 +520,7 @@ impl Gone {
             row.push((column[self.places[k]] - sum) / above[k]);
         }
         let rest = column[place] - row.iter().map(|a| a * a).sum::<f64>();
-        if !(rest > 1e-10 * column[place]) {
+        if rest.is_nan() || rest <= 1e-10 * column[place] {
             return false;
         }
         row.push(rest.sqrt());

@@ -376,7 +376,7 @@ impl Workspace {
                 let c = if problem.nonnegative && z[j as usize] == 0.0 { c.max(0.0) } else { c.abs() };
                 left.max(c / self.squares[j as usize].sqrt())
             });
-            if !(left > slack) || (together && left > 0.5 * before) {
+            if left.is_nan() || left <= slack || (together && left > 0.5 * before) {
                 return;
             }
             before = left;
@@ -388,7 +388,8 @@ impl Workspace {
                 problem.residual(z, residual);
                 problem.weigh(residual, &mut self.weighted);
                 // The columns may be next to dependent.
-                if !(dot(&self.weighted, residual) <= square * (1.0 + 1e-12)) {
+                let after = dot(&self.weighted, residual);
+                if after.is_nan() || after > square * (1.0 + 1e-12) {
                     together = false;
                     free.iter().zip(old).for_each(|(&j, old)| z[j as usize] = old);
                     problem.residual(z, residual);
@@ -416,7 +417,7 @@ impl Workspace {
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
         let square = dot(&self.weighted, residual);
         let terms = problem.terms(&self.active, &self.c, z, &self.squares, scale);
-        let Scale { s, gap } = Scale::best(terms, square, problem.nonnegative);
+        let Scale { s, gap } = Scale::best(&terms, square, problem.nonnegative);
         let penalty: f64 = z
             .iter()
             .enumerate()
@@ -483,7 +484,7 @@ impl Workspace {
     fn measure_pool(&mut self, problem: &Quadratic<'_>, z: &[f64], square: f64) -> f64 {
         let scale = self.slack(z);
         problem.columns.correlations_of(&self.pool, &self.weighted, &mut self.pool_c);
-        Scale::best(problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
+        Scale::best(&problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
     }
 
     /// The working set: columns in use or free, and the nearest of the pool.
@@ -611,7 +612,7 @@ mod tests {
         /// A z with almost the least P, by ISTA with momentum and restarts: nothing that the solver has.
         fn by_proximal_gradient(&self) -> Vec<f64> {
             let step = 1.0 / (0..self.m).map(|j| self.square(j) + self.l2[j]).sum::<f64>().max(1e-300);
-            let (mut z, mut v, mut t) = (vec![0.0; self.m], vec![0.0; self.m], 1.0);
+            let (mut z, mut v, mut t) = (vec![0.0; self.m], vec![0.0; self.m], 1.0_f64);
             for _ in 0..3000 {
                 let r = self.residual(&v);
                 let next: Vec<f64> = (0..self.m)
@@ -626,7 +627,7 @@ mod tests {
                     (v, t) = (z.clone(), 1.0);
                     continue;
                 }
-                let faster = (1.0 + (1.0 + 4.0 * t * t as f64).sqrt()) / 2.0;
+                let faster = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
                 v = next.iter().zip(&z).map(|(new, old)| new + (t - 1.0) / faster * (new - old)).collect();
                 (z, t) = (next, faster);
             }
