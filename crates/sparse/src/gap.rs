@@ -35,7 +35,7 @@ impl Scale {
     /// The best of two scales that a residual can be given: the one that would be best were it not for the limit of the columns, and
     /// 1, each as far as the columns with l2_j = 0 allow. `square` is r^T W r. With z of at least 0 only, a negative correlation
     /// limits nothing.
-    pub(crate) fn best(terms: impl Iterator<Item = Term> + Clone, square: f64, nonnegative: bool) -> Self {
+    pub(crate) fn best(terms: &(impl Iterator<Item = Term> + Clone), square: f64, nonnegative: bool) -> Self {
         let size = |c: f64| if nonnegative { c.max(0.0) } else { c.abs() };
         let (mut limit, mut product, mut curved) = (f64::INFINITY, 0.0, false);
         for Term { c, z, l1, l2, slack } in terms.clone() {

@@ -24,8 +24,10 @@ const LARGEST: usize = 3000;
 const LARGEST_GRAM: usize = 4096;
 /// Newton's steps in a row, each of which lets a coordinate reach 0.
 const STEPS: usize = 64;
-/// A sweep that lowers P by less than so many parts of it is rounding.
-const ROUNDING: f64 = 1e-17;
+/// A sweep that lowers P by less than so many parts of it moves c by no more than rounding.
+const ROUNDING: f64 = 1e-30;
+/// And one that does by less than so many leaves P the same in its rounding.
+const FLAT: f64 = 1e-16;
 /// Reads of a sparse column that take as long as one of a dense one.
 const SPARSE: f64 = 4.0;
 /// How many times faster than a sweep's are the operations of a factorisation.
@@ -49,6 +51,8 @@ pub(crate) struct Inner {
     ids: Vec<u32>,
     /// Coordinates in the working set.
     on: Vec<u32>,
+    /// Those of them without a penalty.
+    free: Vec<u32>,
     pub(crate) z: Vec<f64>,
     start: Vec<f64>,
     c: Vec<f64>,
@@ -120,9 +124,13 @@ impl Inner {
         self.ids.clear();
         self.ids.extend_from_slice(if self.by_gram { self.gram.slots() } else { &list });
         self.on.clear();
+        self.free.clear();
         for (k, coordinate) in set.iter().enumerate() {
             let at = if self.by_gram { self.gram.slot(coordinate.column).unwrap_or(k) } else { k };
             self.on.push(at as u32);
+            if coordinate.l1 == 0.0 && coordinate.l2 == 0.0 {
+                self.free.push(at as u32);
+            }
             self.z[at] = coordinate.z;
             self.c[at] = coordinate.c;
             self.l1[at] = coordinate.l1;
@@ -138,18 +146,36 @@ impl Inner {
         self.moved.clear();
     }
 
+    /// Factorises the Gram matrix of the columns of `list`, if they are not too many and it is not singular. Whether that was
+    /// possible.
+    pub(crate) fn factorise_columns(
+        &mut self,
+        columns: &Columns,
+        weights: &[f64],
+        list: &[u32],
+        factor: &mut Factor,
+    ) -> bool {
+        if list.len() > LARGEST {
+            return false;
+        }
+        self.gram.begin(columns, weights);
+        self.gram.ensure(columns, list);
+        let slots: Vec<usize> = list.iter().filter_map(|&j| self.gram.slot(j)).collect();
+        self.gram.factorise_with(&[0.0], &slots, &vec![0.0; slots.len()], factor)
+    }
+
     /// Calls `visit(column, z)` on the working set.
     pub(crate) fn each(&self, mut visit: impl FnMut(u32, f64)) {
         self.on.iter().for_each(|&k| visit(self.ids[k as usize], self.z[k as usize]));
     }
 
     /// Goes on until the gap of the problem on the working set is `tolerance`, where `square` is the square of W^(1/2) (y - D z) at
-    /// the start, and `scale` P there.
+    /// the start.
     pub(crate) fn solve(&mut self, data: Data<'_>, square: f64, tolerance: f64, epochs: usize) -> Spent {
         let mut spent = Spent::default();
         let value = square / 2.0 + self.penalty();
         // Reads since the last direct solution.
-        let mut reads = 0.0;
+        let (mut reads, mut flat) = (0.0, false);
         self.history.clear();
         while spent.epochs < epochs {
             self.remember();
@@ -160,9 +186,11 @@ impl Inner {
             if sweep.fell.is_nan() {
                 return spent;
             }
+            let cost = self.direct_cost(data, self.support(data), sweep.turned == 0);
+            // P is flat long before c is right to rounding, and the gap is of first order in c: a direct solution is worth its cost.
+            let was_flat = std::mem::replace(&mut flat, sweep.fell <= FLAT * value);
+            let due = reads >= cost || (flat && !was_flat && cost.is_finite());
             let ended = sweep.moved == 0 || sweep.fell <= ROUNDING * value;
-            let support = self.support(data);
-            let due = reads >= self.direct_cost(data, support, sweep.turned == 0);
             if due && sweep.moved > 0 {
                 spent.newton += self.newton(data);
                 reads = 0.0;
@@ -171,6 +199,7 @@ impl Inner {
                 self.extrapolate(data);
             }
             if self.by_gram || due || spent.epochs.is_multiple_of(2 * SWEEPS) {
+                self.fit_free(data);
                 if !fresh {
                     self.refresh(data);
                 }
@@ -183,6 +212,15 @@ impl Inner {
             }
         }
         spent
+    }
+
+    /// Sweeps over the columns without a penalty alone: that they are orthogonal to the residual is taken for granted in the gap.
+    fn fit_free(&mut self, data: Data<'_>) {
+        if !self.free.is_empty() {
+            std::mem::swap(&mut self.on, &mut self.free);
+            self.sweep(data);
+            std::mem::swap(&mut self.on, &mut self.free);
+        }
     }
 
     fn penalty(&self) -> f64 {
@@ -209,7 +247,7 @@ impl Inner {
             // A free column is fitted before its gap counts.
             slack: f64::INFINITY,
         });
-        Scale::best(terms, (square - fell).max(0.0), data.nonnegative).gap
+        Scale::best(&terms, (square - fell).max(0.0), data.nonnegative).gap
     }
 
     /// `c_j = d_j^T W (y - D z)` where it is not kept.
@@ -242,12 +280,11 @@ impl Inner {
         }
         let difference = |i: usize| &differences[i * len..][..len];
         let mut system = [[0.0; SWEEPS + 1]; SWEEPS];
-        for i in 0..SWEEPS {
-            for k in 0..=i {
-                system[i][k] = dot(difference(i), difference(k));
-                system[k][i] = system[i][k];
+        for (i, row) in system.iter_mut().enumerate() {
+            for (k, product) in row[..SWEEPS].iter_mut().enumerate() {
+                *product = dot(difference(i), difference(k));
             }
-            system[i][SWEEPS] = 1.0;
+            row[SWEEPS] = 1.0;
         }
         let found = solve_small(&mut system);
         self.moved.clear();
@@ -332,8 +369,15 @@ impl Inner {
         let s = support as f64;
         let mut cost = s * s * s / 6.0 / FACTORISING + s * self.ids.len() as f64;
         if !self.by_gram {
-            // Columns that are not yet in the Gram matrix, each with the rest by the rows that they share.
-            cost += 4.0 * s * s + SPARSE * s * data.columns.rows() as f64 / 100.0;
+            // Columns that are not yet in the Gram matrix, each with the rest; sparse ones share few rows.
+            let new =
+                |k: &&u32| self.in_support(data, **k as usize) && self.gram.slot(self.ids[**k as usize]).is_none();
+            let new = self.on.iter().filter(new).count() as f64;
+            let rows = data.columns.rows() as f64;
+            cost += match data.columns.storage() {
+                Storage::Dense(_) => new * s * rows / FACTORISING,
+                Storage::Sparse { .. } => new * (SPARSE * s + rows / 25.0),
+            };
         }
         if settled { cost } else { 4.0 * cost }
     }
@@ -476,7 +520,7 @@ impl Gone {
             row.push((column[self.places[k]] - sum) / above[k]);
         }
         let rest = column[place] - row.iter().map(|a| a * a).sum::<f64>();
-        if !(rest > 1e-10 * column[place]) {
+        if rest.is_nan() || rest <= 1e-10 * column[place] {
             return false;
         }
         row.push(rest.sqrt());

@@ -14,6 +14,7 @@ use danskin_core::vector::dot;
 
 use crate::columns::Columns;
 use crate::gap::{Scale, Term};
+use crate::gram::Factor;
 use crate::inner::{Coordinate, Data, Inner};
 
 /// Columns from which working sets are chosen before D is read again, for each of such a set, or one of so many of D.
@@ -23,7 +24,9 @@ const SHARE: f64 = 0.1;
 /// Part of the gap to which the problem on a working set is solved.
 const INNER: f64 = 0.03;
 /// Rounds without progress after which there will be none.
-const STALLED: usize = 3;
+const STALLED: usize = 4;
+/// Part of its tolerance to which a problem on a working set is solved after a round without progress.
+const SHARPER: f64 = 0.01;
 /// Sweeps over the columns without a penalty, if there are several.
 const FREE_SWEEPS: usize = 100;
 /// Roundings that the correlation of such a column may be from 0.
@@ -142,6 +145,10 @@ pub struct Workspace {
     best: Vec<f64>,
     /// W (y - D z).
     weighted: Vec<f64>,
+    /// The root of y^T W y.
+    size: f64,
+    /// Of the Gram matrix of the columns without a penalty.
+    free_factor: Factor,
     /// Columns among which working sets are chosen before all are looked at again, and their correlations.
     pool: Vec<u32>,
     pool_c: Vec<f64>,
@@ -179,7 +186,6 @@ impl WorkingSets {
         problem.check(z.len());
         let data = Data { columns: problem.columns, weights: problem.weights, nonnegative: problem.nonnegative };
         let free = workspace.begin(problem, z);
-        let scale = problem.slack_scale();
         let mut outcome = Outcome {
             gap: f64::INFINITY,
             value: f64::INFINITY,
@@ -193,8 +199,8 @@ impl WorkingSets {
         while outcome.rounds < self.rounds.max(1) {
             outcome.rounds += 1;
             problem.residual(z, residual);
-            workspace.fit_free(problem, &free, z, residual, scale);
-            let round = workspace.measure(problem, z, residual, &mut bound, scale);
+            workspace.fit_free(problem, &free, z, residual);
+            let round = workspace.measure(problem, z, residual, &mut bound);
             let fell = round.value < outcome.value * (1.0 - f64::EPSILON) || round.gap < 0.99 * outcome.gap;
             stalled = if fell { 0 } else { stalled + 1 };
             (outcome.value, outcome.gap) = (round.value, round.gap);
@@ -215,13 +221,13 @@ impl WorkingSets {
             if outcome.status != Status::Limit || outcome.rounds == self.rounds {
                 break;
             }
-            if workspace.screen(problem, z, round.gap) {
+            if workspace.screen(problem, z, round.gap + f64::EPSILON * round.value) {
                 // What was dropped was in use: z is another.
                 outcome.value = f64::INFINITY;
                 continue;
             }
             if stalled > 0 {
-                sharper *= 0.1;
+                sharper *= SHARPER;
             }
             let first = self.first << stalled.min(16);
             let enough = (SHARE * round.gap).max(0.3 * self.tolerance) * sharper;
@@ -240,10 +246,10 @@ impl WorkingSets {
                     break;
                 }
                 problem.residual(z, residual);
-                workspace.fit_free(problem, &free, z, residual, scale);
+                workspace.fit_free(problem, &free, z, residual);
                 square = dot(&workspace.weighted, residual);
                 let before = gap;
-                gap = workspace.measure_pool(problem, z, square, scale);
+                gap = workspace.measure_pool(problem, z, square);
                 if gap.is_nan() || gap <= enough || gap > 0.9 * before {
                     break;
                 }
@@ -282,14 +288,6 @@ impl Quadratic<'_> {
         } else {
             out.extend(v.iter().zip(self.weights).map(|(v, w)| v * w));
         }
-    }
-
-    /// Rounding of a correlation, but for the norm of its column.
-    fn slack_scale(&self) -> f64 {
-        let mut weighted = Vec::new();
-        self.weigh(self.targets, &mut weighted);
-        let square = dot(&weighted, self.targets);
-        FREE_SLACK * f64::EPSILON * (4.0 + (self.targets.len() as f64).sqrt()) * square.max(0.0).sqrt()
     }
 
     /// What the gap is a sum of, over the columns of `list` with correlations c.
@@ -338,6 +336,8 @@ impl Workspace {
             columns.squares_of(&self.active, weights, &mut self.squares);
         }
         self.best.clear();
+        problem.weigh(problem.targets, &mut self.weighted);
+        self.size = dot(&self.weighted, problem.targets).max(0.0).sqrt();
         if problem.nonnegative {
             z.iter_mut().for_each(|z| *z = z.max(0.0));
         }
@@ -349,44 +349,75 @@ impl Workspace {
         }
     }
 
-    /// Makes the residual orthogonal to the columns without a penalty, as the dual point has to be: for one of them at once.
-    fn fit_free(&mut self, problem: &Quadratic<'_>, free: &[u32], z: &mut [f64], residual: &mut [f64], scale: f64) {
+    /// Rounding of a correlation, but for the norm of its column: that of the terms of a residual.
+    fn slack(&self, z: &[f64]) -> f64 {
+        let used = z.iter().zip(&self.squares).filter(|(z, _)| **z != 0.0);
+        let size = used.fold(self.size, |size, (z, square)| size + z.abs() * square.sqrt());
+        FREE_SLACK * f64::EPSILON * (4.0 + (self.weighted.len() as f64).sqrt()) * size
+    }
+
+    /// Makes the residual orthogonal to the columns without a penalty, as the dual point has to be: one of them, or several where z may
+    /// be negative, at once but for rounding, others by turns.
+    fn fit_free(&mut self, problem: &Quadratic<'_>, free: &[u32], z: &mut [f64], residual: &mut Vec<f64>) {
         problem.weigh(residual, &mut self.weighted);
+        if free.is_empty() {
+            return;
+        }
+        let mut together = !problem.nonnegative
+            && free.len() > 1
+            && self.inner.factorise_columns(problem.columns, problem.weights, free, &mut self.free_factor);
+        let mut c = vec![0.0; free.len()];
+        let mut before = f64::INFINITY;
         for _ in 0..FREE_SWEEPS {
-            let mut moved = false;
+            let slack = 0.25 * self.slack(z);
+            problem.columns.correlations_of(free, &self.weighted, &mut c);
+            // What is left of the correlations, in parts of what rounding leaves.
+            let left = free.iter().zip(&c).fold(0.0_f64, |left, (&j, &c)| {
+                let c = if problem.nonnegative && z[j as usize] == 0.0 { c.max(0.0) } else { c.abs() };
+                left.max(c / self.squares[j as usize].sqrt())
+            });
+            if left.is_nan() || left <= slack || (together && left > 0.5 * before) {
+                return;
+            }
+            before = left;
+            if together {
+                let square = dot(&self.weighted, residual);
+                let old: Vec<f64> = free.iter().map(|&j| z[j as usize]).collect();
+                self.free_factor.solve(&mut c);
+                free.iter().zip(&c).for_each(|(&j, step)| z[j as usize] += step);
+                problem.residual(z, residual);
+                problem.weigh(residual, &mut self.weighted);
+                // The columns may be next to dependent.
+                let after = dot(&self.weighted, residual);
+                if after.is_nan() || after > square * (1.0 + 1e-12) {
+                    together = false;
+                    free.iter().zip(old).for_each(|(&j, old)| z[j as usize] = old);
+                    problem.residual(z, residual);
+                    problem.weigh(residual, &mut self.weighted);
+                }
+                continue;
+            }
             for &j in free {
                 let j = j as usize;
-                let c = problem.columns.dot(j, &self.weighted);
-                let square = self.squares[j];
-                let mut step = c / square;
+                let mut step = problem.columns.dot(j, &self.weighted) / self.squares[j];
                 if problem.nonnegative {
                     step = step.max(-z[j]);
                 }
-                if step == 0.0 || c.abs() <= 0.25 * scale * square.sqrt() {
-                    continue;
-                }
-                moved = true;
                 z[j] += step;
                 problem.columns.axpy(j, -step, residual);
-                if problem.weights.is_empty() {
-                    problem.columns.axpy(j, -step, &mut self.weighted);
-                } else {
-                    problem.weigh(residual, &mut self.weighted);
-                }
-            }
-            if !moved {
-                break;
+                problem.weigh(residual, &mut self.weighted);
             }
         }
     }
 
     /// P and the gap at z. `bound` is the greatest value of a dual point so far.
-    fn measure(&mut self, problem: &Quadratic<'_>, z: &[f64], residual: &[f64], bound: &mut f64, scale: f64) -> Round {
+    fn measure(&mut self, problem: &Quadratic<'_>, z: &[f64], residual: &[f64], bound: &mut f64) -> Round {
+        let scale = self.slack(z);
         self.c.resize(self.active.len(), 0.0);
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
         let square = dot(&self.weighted, residual);
         let terms = problem.terms(&self.active, &self.c, z, &self.squares, scale);
-        let Scale { s, gap } = Scale::best(terms, square, problem.nonnegative);
+        let Scale { s, gap } = Scale::best(&terms, square, problem.nonnegative);
         let penalty: f64 = z
             .iter()
             .enumerate()
@@ -410,7 +441,7 @@ impl Workspace {
         for k in 0..self.active.len() {
             let j = self.active[k] as usize;
             let size = if problem.nonnegative { self.best[k] } else { self.best[k].abs() };
-            // A margin for the rounding of both sides.
+            // A margin for the rounding of both sides; that of the gap is in it.
             let dropped = (size + radius * self.squares[j].sqrt()) * (1.0 + 1e-12) < problem.l1.at(j);
             if dropped {
                 changed |= z[j] != 0.0;
@@ -450,9 +481,10 @@ impl Workspace {
     }
 
     /// The gap of the problem on the pool at z.
-    fn measure_pool(&mut self, problem: &Quadratic<'_>, z: &[f64], square: f64, scale: f64) -> f64 {
+    fn measure_pool(&mut self, problem: &Quadratic<'_>, z: &[f64], square: f64) -> f64 {
+        let scale = self.slack(z);
         problem.columns.correlations_of(&self.pool, &self.weighted, &mut self.pool_c);
-        Scale::best(problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
+        Scale::best(&problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
     }
 
     /// The working set: columns in use or free, and the nearest of the pool.
@@ -580,7 +612,7 @@ mod tests {
         /// A z with almost the least P, by ISTA with momentum and restarts: nothing that the solver has.
         fn by_proximal_gradient(&self) -> Vec<f64> {
             let step = 1.0 / (0..self.m).map(|j| self.square(j) + self.l2[j]).sum::<f64>().max(1e-300);
-            let (mut z, mut v, mut t) = (vec![0.0; self.m], vec![0.0; self.m], 1.0);
+            let (mut z, mut v, mut t) = (vec![0.0; self.m], vec![0.0; self.m], 1.0_f64);
             for _ in 0..3000 {
                 let r = self.residual(&v);
                 let next: Vec<f64> = (0..self.m)
@@ -595,7 +627,7 @@ mod tests {
                     (v, t) = (z.clone(), 1.0);
                     continue;
                 }
-                let faster = (1.0 + (1.0 + 4.0 * t * t as f64).sqrt()) / 2.0;
+                let faster = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
                 v = next.iter().zip(&z).map(|(new, old)| new + (t - 1.0) / faster * (new - old)).collect();
                 (z, t) = (next, faster);
             }
