@@ -35,12 +35,12 @@ fn workplace() -> Workplace {
         }
         text
     };
-    work.write("d.svm", &rows(&|_| true, &|i| SIGNAL[i]))
-        .write("signs.svm", &rows(&|_| true, &|i| SIGNAL[i].signum()))
-        .write("held.svm", &rows(&|i| i % 2 == 1, &|i| SIGNAL[i]))
+    work.write("d.svm", rows(&|_| true, &|i| SIGNAL[i]))
+        .write("signs.svm", rows(&|_| true, &|i| SIGNAL[i].signum()))
+        .write("held.svm", rows(&|i| i % 2 == 1, &|i| SIGNAL[i]))
         .write("narrow.svm", "1 1:1 2:1\n")
-        .write("dense.csv", &ROWS.map(|row| row.map(|v| v.to_string()).join(",")).join("\n"))
-        .write("u.txt", &SIGNAL.map(|u| u.to_string()).join(" "))
+        .write("dense.csv", ROWS.map(|row| row.map(|v| v.to_string()).join(",")).join("\n"))
+        .write("u.txt", SIGNAL.map(|u| u.to_string()).join(" "))
         .write("columns.txt", "1 2 0 0.5 1")
         .write("negative.txt", "1 2 0 -0.5 1")
         .write("rows.txt", "1 2 1 0 1 3 1 0.5");

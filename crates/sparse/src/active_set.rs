@@ -11,6 +11,7 @@
 //! Salmon, Celer: a fast solver for the Lasso with dual extrapolation, ICML 2018.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use danskin_core::ctx::{Ctx, Phase};
 use danskin_core::linear::LinearError;
@@ -77,6 +78,8 @@ pub struct ActiveState {
     targets: Vec<f64>,
     weights: Vec<f64>,
     epochs: usize,
+    /// What laying D out by columns took.
+    seconds: f64,
 }
 
 impl State for ActiveState {
@@ -153,6 +156,12 @@ impl ActiveState {
         });
     }
 
+    /// Seconds that laying D out by columns took, at the start.
+    #[must_use]
+    pub fn seconds_of_columns(&self) -> f64 {
+        self.seconds
+    }
+
     /// Stands at the same z, of `problem` with other lambdas.
     pub(crate) fn penalise<L: Loss + Clone>(
         &mut self,
@@ -205,11 +214,10 @@ impl ActiveState {
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
         let (y, rows) = (problem.targets(x), problem.weights(x));
-        for i in 0..self.memo.len() {
-            let (u, weight) = (self.memo[i], rows.get(i).copied().unwrap_or(1.0));
-            let (slope, bend) = (problem.loss().first(u, y[i]).0, problem.loss().second(u, y[i]).0);
+        for (i, (&u, &y)) in self.memo.iter().zip(y).enumerate() {
+            let (slope, bend) = (problem.loss().first(u, y).0, problem.loss().second(u, y).0);
             let bend = bend.max(slope.abs() / REACH);
-            self.weights[i] = weight * bend;
+            self.weights[i] = rows.get(i).copied().unwrap_or(1.0) * bend;
             self.targets[i] = if bend > 0.0 { u - slope / bend } else { u };
         }
         let [l1, l2] = &self.parts;
@@ -297,6 +305,7 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
         ctx: &mut Ctx,
     ) -> Result<ActiveState, SolveError> {
         let (m, n) = (initial.len(), problem.memo_len());
+        let begun = Instant::now();
         let at_x;
         let design = if problem.is_of_design() {
             at_x = problem.matrix(x).columns_of(&(0..m).collect::<Vec<_>>());
@@ -305,6 +314,7 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
             &**problem.design()
         };
         let columns = Columns::new(design).map_err(|_| SolveError::TooManyRows { rows: n })?;
+        let seconds = begun.elapsed().as_secs_f64();
         let quadratic = problem.loss().is_quadratic();
         let mut state = ActiveState {
             z: initial.to_vec(),
@@ -318,6 +328,7 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
             targets: vec![0.0; n],
             weights: vec![0.0; if quadratic { 0 } else { n }],
             epochs: 0,
+            seconds,
         };
         if let Some(row) = problem.weights(x).iter().position(|weight| *weight < 0.0) {
             return Err(SolveError::NegativeWeight { row, weight: problem.weights(x)[row] });

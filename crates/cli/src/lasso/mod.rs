@@ -13,7 +13,7 @@ use danskin::ctx::{Cost, Ctx};
 use danskin::design::Design;
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
-use danskin::sparse::{PathPoint, factor_to_zero, factors, path};
+use danskin::sparse::{ActiveState, PathPoint, factor_to_zero, factors, path};
 use danskin::vector::norm;
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::report::{EstimateReport, SCHEMA, csv_of, message};
@@ -125,6 +125,8 @@ struct Found {
     steps: usize,
     residual: f64,
     cost: Cost,
+    /// Seconds of that in which D was laid out by columns.
+    columns: f64,
     gradients: Vec<(EstimatorKind, Result<Gradient, EstimateError>)>,
 }
 
@@ -142,9 +144,13 @@ impl Run<'_> {
             .map_err(|error| Failure::Input(anyhow::Error::new(error).context("--wrt")))?;
         let start = vec![0.0; problem.latent_len()];
         let scale = problem.value(Point::new(&start, &x), self.ctx).abs();
-        let (points, coefficients) = self.path(&unit, &ones, (lambda, lambda_max), scale)?;
-        let found = self.solve(&problem, &x, scale)?;
-        self.write(&folder, &problem, &x, found, (lambda, lambda_max, scale), (points, coefficients))
+        let solved = self.path(&unit, &ones, (lambda, lambda_max), scale);
+        let solved = solved.and_then(|path| Ok((path, self.solve(&problem, &x, scale)?)));
+        let (path, found) = solved.map_err(|failure| {
+            let files = EstimatorKind::ALL.iter().map(|kind| format!("{kind}.npy"));
+            folder.without_results(failure, files.chain(["z.npy"].into_iter().chain(OF_PATHS).map(str::to_owned)))
+        })?;
+        self.write(&folder, &problem, &x, &found, (lambda, lambda_max, scale), path)
     }
 
     /// The problem with a lambda of 1, and the targets, its x.
@@ -252,7 +258,13 @@ impl Run<'_> {
         let target = self.args.tolerance * scale;
         let found = match self.args.method {
             Method::Cd => {
-                let mut found = self.solve_by(problem, x, &ActiveSet::default(), &kinds, target)?;
+                let mut found = self.solve_by(
+                    problem,
+                    x,
+                    &ActiveSet::default(),
+                    &kinds,
+                    (target, ActiveState::seconds_of_columns),
+                )?;
                 if automatic {
                     // The sweeps that are differentiated are plain ones, over all coordinates.
                     let by_sweeps = self.automatic(problem, x, &CoordinateDescent::default(), target)?;
@@ -289,7 +301,7 @@ impl Run<'_> {
         x: &[f64],
         solver: &S,
         kinds: &[EstimatorKind],
-        target: f64,
+        (target, columns): (f64, fn(&S::State) -> f64),
     ) -> Result<Found, Failure> {
         let mut solution = Solve::new(problem, solver, x).stop(Stop::steps(0)).run_in(self.ctx)?;
         solution.resume(self.stop(problem, x, solution.residual(), target), self.ctx)?;
@@ -310,6 +322,7 @@ impl Run<'_> {
             steps: solution.steps(),
             residual: solution.residual(),
             cost: solution.cost(),
+            columns: columns(solution.state()),
             gradients,
         })
     }
@@ -322,7 +335,7 @@ impl Run<'_> {
         kinds: &[EstimatorKind],
         target: f64,
     ) -> Result<Found, Failure> {
-        let mut found = self.solve_by(problem, x, solver, kinds, target)?;
+        let mut found = self.solve_by(problem, x, solver, kinds, (target, |_| 0.0))?;
         if kinds.contains(&EstimatorKind::Automatic) {
             let solve = Solve::new(problem, solver, x).stop(Stop::steps(found.steps));
             let solution = solve.record(Checkpoints::within(TAPE)).run_in(self.ctx)?;
@@ -408,7 +421,7 @@ impl Run<'_> {
         folder: &Folder,
         problem: &Problem<'_>,
         x: &[f64],
-        found: Found,
+        found: &Found,
         (lambda, lambda_max, scale): (f64, f64, f64),
         (points, coefficients): (Vec<PathReport>, Vec<Coefficient>),
     ) -> Result<ExitCode, Failure> {
@@ -425,7 +438,8 @@ impl Run<'_> {
         let accuracy = (args.tolerance.max(gap.unwrap_or(0.0) / scale.max(f64::MIN_POSITIVE))).sqrt().max(1e-12);
         let support = z.iter().filter(|z| **z != 0.0).count();
 
-        let (mut failed, mut notes, mut estimators) = (false, String::new(), BTreeMap::new());
+        let (mut notes, mut estimators) = (String::new(), BTreeMap::new());
+        let mut failed = found.status == Status::Diverged;
         for (kind, gradient) in &found.gradients {
             let file = format!("{kind}.npy");
             match gradient {
@@ -443,7 +457,11 @@ impl Run<'_> {
             let cost = gradient.as_ref().ok().map(|gradient| gradient.cost);
             estimators.insert(kind.name(), EstimateReport::new(gradient, cost));
         }
-        folder.write("z.npy", |out| write_vector(out, z))?;
+        if found.status == Status::Diverged {
+            folder.remove("z.npy")?;
+        } else {
+            folder.write("z.npy", |out| write_vector(out, z))?;
+        }
         let mut written = vec!["z.npy".to_owned()];
         if args.path.is_some() {
             folder.write_named_table("path.csv", csv_of(points.iter()))?;
@@ -452,7 +470,7 @@ impl Run<'_> {
             written.extend(["path.csv".to_owned(), "path-z.csv".to_owned()]);
             written.extend(folder.write_plots([("path.svg".to_owned(), plot(&title, &points, &coefficients))])?);
         } else {
-            ["path.csv", "path-z.csv", "path.svg"].into_iter().try_for_each(|file| folder.remove(file))?;
+            OF_PATHS.into_iter().try_for_each(|file| folder.remove(file))?;
         }
         let file = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let report = LassoReport {
@@ -482,6 +500,7 @@ impl Run<'_> {
             intercept: args.intercept.then(|| found.z[features]),
             kinks: KinksReport::new(kinks, accuracy),
             cost: found.cost.into(),
+            columns_seconds: found.columns,
             estimators,
             path: points,
         };
@@ -508,6 +527,9 @@ impl Run<'_> {
         Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
     }
 }
+
+/// What a path leaves.
+const OF_PATHS: [&str; 3] = ["path.csv", "path-z.csv", "path.svg"];
 
 /// Bytes that the automatic estimator may record in.
 const TAPE: u64 = 1 << 30;

@@ -38,6 +38,7 @@ pub(super) struct LassoReport {
     pub(super) intercept: Option<f64>,
     pub(super) kinks: KinksReport,
     pub(super) cost: CostReport,
+    pub(super) columns_seconds: f64,
     pub(super) estimators: BTreeMap<&'static str, EstimateReport>,
     pub(super) path: Vec<PathReport>,
 }
