@@ -5,7 +5,7 @@
 //! v_j <- eps log b_j - eps logsumexp_i((u_i - C_ij) / eps)
 //! ```
 //!
-//! Potentials are what is kept, and no exponential of one overflows, so that eps may be as small as one likes; the number of steps grows as it shrinks. Sums are products
+//! Potentials are what is kept, and no exponential of one overflows, but in the gradient at a z_0 that is far from every plan, so that eps may be as small as one likes; the number of steps grows as it shrinks. Sums are products
 //! with a [`Kernel`] near the potentials, one pass over it a step: what the next u needs tells the residual at this one, and what the next v needs is added up row by row
 //! as soon as u is known there. A step that the kernel is too far from is taken in the log domain, and the kernel moves to where it ends.
 //!
@@ -55,7 +55,7 @@ impl SinkhornState {
         self.settle(problem, x, ctx);
     }
 
-    /// The gradient at z, of which nothing is known; the kernel stands at its v.
+    /// The gradient at z_0, of which nothing is known, infinite where the plan there overflows; the kernel stands at its v.
     fn start(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
         let Self { z, grad_z, kernel, scaling, .. } = self;
         let mut rows = ctx.take(problem.rows());
