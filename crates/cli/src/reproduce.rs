@@ -15,6 +15,7 @@ use crate::progress;
 pub(crate) fn run(args: &ReproduceArgs, quiet: bool) -> Result<ExitCode, Failure> {
     let width = ALL.iter().map(|experiment| experiment.name().len()).max().unwrap_or_default();
     if args.list {
+        known(&args.names)?;
         let lines = ALL.iter().map(|experiment| format!("{:width$}  {}\n", experiment.name(), experiment.about()));
         print(&lines.collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &ReproduceArgs, quiet: bool) -> Result<ExitCode, Failure
         let mut ctx = progress::context(quiet);
         let found = experiment.run(size, &mut ctx);
         drop(ctx);
-        let outcome = match found {
+        let mut outcome = match found {
             Ok(outcome) => outcome,
             Err(Ended::Interrupted) => return Err(Failure::Interrupted),
             Err(error) => {
@@ -40,8 +41,9 @@ pub(crate) fn run(args: &ReproduceArgs, quiet: bool) -> Result<ExitCode, Failure
         };
         progress::check_interrupt()?;
         let report = Report::new(*experiment, size, &outcome, start.elapsed().as_secs_f64());
-        write(&folder, &report, outcome.clone())?;
-        for verdict in &outcome.verdicts {
+        let verdicts = std::mem::take(&mut outcome.verdicts);
+        write(&folder, &report, outcome)?;
+        for verdict in &verdicts {
             print(&format!("{}: {}: {verdict}\n", experiment.name(), verdict.word()))?;
             failed |= !verdict.passed();
         }
@@ -57,14 +59,20 @@ fn chosen(names: &[String]) -> Result<Vec<&'static dyn Reproduction>, Failure> {
     if names.is_empty() {
         return Err(Failure::Input(anyhow!("no experiment named: give a name or `all`; --list tells which there are")));
     }
+    known(names)?;
+    let is_asked =
+        |experiment: &&&dyn Reproduction| names.iter().any(|name| name == "all" || name == experiment.name());
+    Ok(ALL.iter().filter(is_asked).copied().collect())
+}
+
+/// That there are experiments of these names.
+fn known(names: &[String]) -> Result<(), Failure> {
     let is_known = |name: &String| name == "all" || ALL.iter().any(|experiment| experiment.name() == name);
     if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
         let known: Vec<_> = ALL.iter().map(|experiment| experiment.name()).collect();
         return Err(Failure::Input(anyhow!("no experiment {unknown}: expected all, {}", known.join(", "))));
     }
-    let is_asked =
-        |experiment: &&&dyn Reproduction| names.iter().any(|name| name == "all" || name == experiment.name());
-    Ok(ALL.iter().filter(is_asked).copied().collect())
+    Ok(())
 }
 
 fn write(folder: &Folder, report: &Report, outcome: Outcome) -> Result<(), Failure> {

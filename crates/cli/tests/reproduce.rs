@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Workplace, names};
-use danskin_reproduce::ALL;
+use danskin_reproduce::{ALL, Outcome, Report, Rule, Size, Verdict};
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../../../docs/schemas/reproduce-report.json");
@@ -56,6 +56,33 @@ fn every_file_is_there_and_is_what_it_should_be() {
     }
 }
 
+/// Numbers that JSON has not are null, and the schema says so.
+#[test]
+fn verdicts_without_numbers_are_reported_as_failed() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for number in [f64::NAN, f64::INFINITY] {
+        let verdicts = vec![
+            Verdict::new("a slope", number, Rule::Within(0.1), -1.0),
+            Verdict::new("an error", 1.0, Rule::AtMost, number),
+        ];
+        let outcome = Outcome { verdicts, ..Outcome::default() };
+        let report = serde_json::to_value(Report::new(ALL[0], Size::Short, &outcome, 1.0)).unwrap();
+        let errors = validator.iter_errors(&report);
+        // There are no files here.
+        let of_verdicts: Vec<_> = errors
+            .filter(|error| error.instance_path().to_string().starts_with("/verdicts"))
+            .map(|error| error.to_string())
+            .collect();
+        assert!(of_verdicts.is_empty(), "{of_verdicts:#?}");
+        for (verdict, key) in [(0, "predicted"), (1, "found")] {
+            let verdict = &report["verdicts"][verdict];
+            assert!(verdict[key].is_null() && verdict["passed"] == false, "{verdict}");
+            assert!(validator.iter_errors(&report).all(|error| !error.instance_path.to_string().contains(key)));
+        }
+    }
+}
+
 #[test]
 fn what_is_not_there_is_refused() {
     let work = Workplace::new();
@@ -63,6 +90,7 @@ fn what_is_not_there_is_refused() {
     assert_eq!((list.code, list.stdout.lines().count()), (0, ALL.len()));
     for (arguments, said) in [
         ("reproduce", "no experiment named: give a name or `all`"),
+        ("reproduce --list nothing", "no experiment nothing: expected all, ridge"),
         (
             "reproduce pnorm nothing",
             "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate, barycentre, game, guidelines",

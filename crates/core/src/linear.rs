@@ -46,6 +46,8 @@ pub struct LinearSolve {
     pub status: LinearStatus,
     /// Iterations, or steps of refinement.
     pub iterations: usize,
+    /// Times that iterations began again, from a residual computed anew as the updated one had drifted: a product with L_zz each.
+    pub restarts: usize,
     /// `‖b - L_zz v‖ / ‖b‖`, computed from the returned v; 0 where b = 0.
     pub residual: f64,
     /// Whether the Hessian is known to be positive definite, by its factorisation or by strong convexity. Where it is
@@ -137,6 +139,7 @@ impl LinearSolve {
             method,
             status,
             iterations,
+            restarts: 0,
             residual,
             positive_definite,
             preconditioner: None,

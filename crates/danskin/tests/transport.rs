@@ -3,6 +3,7 @@
 mod common;
 
 use common::oracle::{Case, cases, relative};
+use danskin::ctx::Ctx;
 use danskin::estimator::EstimateError;
 use danskin::linear::LinearError;
 use danskin::prelude::*;
@@ -160,17 +161,118 @@ fn rules_are_derivatives_far_from_the_kernel_too() {
     }
 }
 
+/// Where the sums differ L falls for ever, and every step would move the potentials on.
 #[test]
-fn what_has_no_optimum_is_said() {
+fn what_has_no_optimum_is_refused() {
     let (problem, mut x) = instance(4, 3, 0.2, 5);
-    x[1] += 0.1;
-    let solution = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(50)).run().unwrap();
-    assert_eq!(solution.gradient(&Implicit::new(Cg::default())).unwrap_err(), EstimateError::Unbounded);
-    check_problem(&problem, solution.z(), &x).unwrap();
-    check_problem(&problem.semi_dual(), &solution.z()[..4], &x).unwrap();
+    let (semi_dual, descent) = (problem.semi_dual(), GradientDescent::default());
+    let refused = |x: &[f64]| {
+        let by_sweeps = Solve::new(&problem, &Sinkhorn, x).stop(Stop::steps(1)).run().map(|found| found.steps());
+        let by_ascent = Solve::new(&semi_dual, &descent, x).stop(Stop::steps(1)).run().map(|found| found.steps());
+        assert_eq!(by_sweeps, by_ascent);
+        by_sweeps
+    };
+    assert_eq!(refused(&x), Ok(1));
+    // Rounding of the sums is none of it.
+    let whole = x[1];
+    x[1] = whole * (1.0 + 4.0 * f64::EPSILON);
+    assert_eq!(refused(&x), Ok(1));
+    for excess in [0.1, -0.01, 1e-12] {
+        x[1] = whole + excess;
+        let Err(SolveError::UnequalSums { what: "x", found, against: "b", expected }) = refused(&x) else {
+            panic!("{excess}: {:?}", refused(&x));
+        };
+        assert!((found - 1.0 - excess).abs() < 1e-15 && (expected - 1.0).abs() < 1e-15, "{found} {expected}");
+        let z = random::vector(7, 1);
+        assert!(problem.falls_along(Point::new(&z, &x), &mut Ctx::new()).is_some());
+        check_problem(&problem, &z, &x).unwrap();
+        check_problem(&semi_dual, &z[..4], &x).unwrap();
+    }
     for mass in [0.0, -0.1] {
         x[2] = mass;
-        let refused = Solve::new(&problem, &Sinkhorn, &x).run().unwrap_err();
-        assert_eq!(refused, SolveError::NotPositive { what: "x", position: 2, value: mass });
+        assert_eq!(refused(&x), Err(SolveError::NotPositive { what: "x", position: 2, value: mass }));
+    }
+}
+
+/// Costs of any sign, and starts anywhere, whose plans overflow at z_0: the steps are those from costs and potentials near 0.
+#[test]
+fn a_constant_in_costs_or_potentials_changes_nothing() {
+    let (n, k, eps) = (20, 12, 1e-3);
+    let (instance, x) = instance(n, k, eps, 3);
+    let b = instance.second_marginal().to_vec();
+    let grid = |points: usize| (0..points).map(move |i| i as f64 / (points - 1) as f64);
+    // The squared distance but for what depends on one point alone, which potentials make up for.
+    let cost: Vec<f64> = grid(n).flat_map(|s| grid(k).map(move |t| -s * t)).collect();
+    let run = |shift: f64, start: &[f64]| {
+        let cost = cost.iter().map(|cost| cost + shift).collect();
+        let problem = Transport::new(n, cost, b.clone(), eps).unwrap();
+        let stop = Stop::tolerance(1e-8).within(50_000);
+        let solution = Solve::new(&problem, &Sinkhorn, &x).from(start).stop(stop).run().unwrap();
+        assert_eq!(solution.status(), Status::Converged, "{shift}: {:e}", solution.residual());
+        assert!(solution.residual() <= 1e-8 * solution.initial_residual());
+        let g1 = centred(&solution.gradient(&Analytic).unwrap().value);
+        (solution.initial_residual(), solution.steps(), g1)
+    };
+    let zero = vec![0.0; n + k];
+    let (residual, steps, gradient) = run(2.0, &zero);
+    assert!(residual > 0.1 && residual < 2.0, "{residual:e}");
+    for shift in [-2.0, 10.0, -10.0, 1000.0] {
+        let (other, taken, g1) = run(shift, &zero);
+        assert!((other - residual).abs() <= 1e-9 * residual, "{shift}: {other:e} {residual:e}");
+        // Costs of that size have fewer digits behind the point, of which each is divided by eps.
+        let rounding = 1e-12 * (1.0 + shift.abs() / eps);
+        assert!(taken.abs_diff(steps) as f64 <= 1.0 + rounding * steps as f64, "{shift}: {taken} {steps}");
+        assert!(distance(&g1, &gradient) <= 1e-7 + rounding, "{shift}: {:e}", distance(&g1, &gradient));
+    }
+    for far in [1e3, 5.0, -5.0, -1e3] {
+        for moved in [0..n, n..n + k, n..n + 1] {
+            let mut start = zero.clone();
+            start[moved.clone()].fill(far);
+            let (_, _, g1) = run(0.0, &start);
+            assert!(distance(&g1, &gradient) <= 1e-7 + far.abs() * 1e-13 / eps, "{far} {moved:?}");
+        }
+    }
+}
+
+/// The residual of z_0 vanishes where z_0 is the minimum, and nowhere else.
+#[test]
+fn a_start_at_the_minimum_is_known_and_no_other() {
+    let (problem, x) = instance(9, 1, 0.2, 5);
+    let at = |z: &[f64]| Solve::new(&problem, &Sinkhorn, &x).from(z).stop(Stop::steps(0)).run().unwrap().residual();
+    let found = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(2)).run().unwrap();
+    assert!(at(found.z()) < 1e-15, "{:e}", at(found.z()));
+    // Of one column, every v has a plan with the right sums once u has made up for it.
+    assert!(at(&[0.0; 10]) > 0.1);
+    let mut moved = found.z().to_vec();
+    moved[3] += 1e-9;
+    assert!(at(&moved) > 1e-11 && at(&moved) < 1e-8, "{:e}", at(&moved));
+}
+
+/// Sums that a kernel cannot tell, entries of it having vanished, are computed from the costs: at an eps of nothing every entry has but the largest.
+#[test]
+fn an_eps_of_nothing_leaves_numbers() {
+    for eps in [1e-30, 1e-12, 1e-6] {
+        let (problem, x) = instance(9, 7, eps, 5);
+        let solve = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(12)).record(Tape::new());
+        let solution = solve.run().unwrap();
+        assert_eq!(solution.status(), Status::StepsTaken);
+        let g2 = solution.gradient(&Automatic).unwrap().value;
+        assert!(g2.iter().chain(solution.z()).all(|v| v.is_finite()), "{eps:e}: {g2:?}");
+        let forward = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(12)).record(Tangents::full());
+        let forward = forward.run().unwrap().gradient(&Forward).unwrap().value;
+        assert!(distance(&g2, &forward) <= 1e-12 * (1.0 + norm(&forward)), "{eps:e}: {g2:?} {forward:?}");
+    }
+}
+
+/// At the minimum, grad_z L is rounding, in part along the constants, where the Hessian has no inverse: what g3 solves for is without that part.
+#[test]
+fn rounding_along_the_constants_is_not_solved_for() {
+    for seed in 0..20 {
+        let (problem, x) = instance(9, 7, 0.3, seed);
+        let solution = Solve::new(&problem, &Sinkhorn, &x).stop(Stop::steps(3000)).run().unwrap();
+        let g1 = solution.gradient(&Analytic).unwrap().value;
+        let g3 = solution.gradient(&Implicit::new(Cg::default())).unwrap().value;
+        assert!(distance(&centred(&g1), &centred(&g3)) <= 1e-12 * norm(&g1), "{seed}");
+        assert!(distance(&g1, &g3) <= 1e-12 * norm(&g1), "{seed}: {g1:?} {g3:?}");
     }
 }

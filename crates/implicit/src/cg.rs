@@ -279,6 +279,7 @@ pub(crate) struct Run<'a, P: ?Sized, M> {
     definite: bool,
     cap: usize,
     iterations: usize,
+    restarts: usize,
     wants: Wants,
     /// The computed residual where the present sequence of directions began.
     before: f64,
@@ -329,6 +330,7 @@ impl<M> Cg<M> {
             definite: hessian.problem.strong_convexity(hessian.at.x) > 0.0,
             cap: self.max_iterations.unwrap_or((2 * m).max(1000)),
             iterations: 0,
+            restarts: 0,
             wants: Wants::Guess,
             before: length,
             floor: 0.0,
@@ -428,6 +430,7 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
                     _ if residual <= self.target() => self.wants = Wants::Nothing(converged),
                     // The updated residual drifted from the computed one: start again from there while that helps.
                     Ended::With(LinearStatus::Converged) if residual < 0.5 * self.before => {
+                        self.restarts += 1;
                         self.begin_sequence(workspace, ctx);
                     }
                     Ended::With(LinearStatus::Converged) => {
@@ -519,6 +522,7 @@ impl<P: Problem + ?Sized, M: Preconditioner<P>> Run<'_, P, M> {
         solution.copy_from_slice(&self.v);
         let status = self.status(ended, solution, ctx);
         let mut solve = LinearSolve::new("cg", LinearStatus::Stalled, self.iterations, self.residual(), self.definite);
+        solve.restarts = self.restarts;
         solve.preconditioner = self.preconditioner.name();
         solve.condition = self.ritz.condition();
         solve.factor_entries = self.made.factor_entries;

@@ -56,6 +56,26 @@ fn solve<H: HessianSolver<Quadratic>>(solver: &H, problem: &Quadratic, rhs: &[f6
     solve_at(solver, problem, Point::new(&at, &at), rhs)
 }
 
+/// A product an iteration, one for the residual at the end, and one for each residual computed anew on the way.
+#[test]
+fn conjugate_gradient_tells_its_products() {
+    let (mut restarted, design) = (false, random::design(40, 60, 9, 1));
+    for lambda in [1.0, 1e-2, 1e-4, 1e-6] {
+        let problem = Glm::new(design.clone(), Squared, lambda).unwrap();
+        let (z, x, rhs) = (random::vector(60, 2), random::vector(40, 3), random::vector(60, 4));
+        let (mut ctx, mut workspace, mut solution) = (Ctx::new(), Default::default(), vec![0.0; 60]);
+        let hessian = Hessian { problem: &problem, at: Point::new(&z, &x) };
+        let cg = Cg::default();
+        let mut factored = Factored::new(&cg, hessian, &mut workspace, &mut ctx).unwrap();
+        let mark = ctx.mark();
+        let solve = factored.solve(&rhs, 1e-13, &mut solution, &mut ctx).unwrap();
+        let passes = ctx.since(mark).passes;
+        assert_eq!(passes, (solve.iterations + solve.restarts + 1) as u64, "{lambda:e}: {solve:?}");
+        restarted |= solve.restarts > 0;
+    }
+    assert!(restarted);
+}
+
 /// What is done with each method.
 trait Visit<P: ?Sized> {
     fn visit<H: HessianSolver<P> + Copy>(&mut self, name: &'static str, solver: H);

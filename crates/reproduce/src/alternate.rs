@@ -12,7 +12,7 @@ use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, MORE_COLOURS, Stroke, colour};
 
 use crate::experiment::{Experiment, Failure, Outcome, Size};
-use crate::fit::{FLOOR, later_slope};
+use crate::fit::{FLOOR, is_seen, later_slope};
 use crate::min_min::{CONVERGED, MinMin, Start};
 use crate::repeat::{largest, median, repeat};
 use crate::table::Table;
@@ -67,7 +67,7 @@ fn once(seed: u64, ctx: &mut Ctx) -> Result<Run, Failure> {
 impl Way {
     /// The slope of ln ‖x_k - x*‖ in k over ln rate.
     fn rate(&self) -> f64 {
-        let seen = self.distances.iter().enumerate().filter(|(_, distance)| **distance > FLOOR);
+        let seen = self.distances.iter().enumerate().filter(|(_, distance)| is_seen(**distance, 1.0));
         later_slope(seen.map(|(k, distance)| (k as f64 * self.rate.ln(), distance.ln())))
     }
 
@@ -190,7 +190,7 @@ impl Experiment for ByTurns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -220,6 +220,13 @@ mod tests {
                 assert!(found.len() == 2 && found.iter().all(|claim| claim.starts_with(&name)), "{found:?}");
             }
         }
+        for k in 0..3 {
+            assert_notices_nan(&ByTurns, &sound, |runs| &mut runs[2].warm[1][k].distances[5]);
+            assert_notices_nan(&ByTurns, &sound, |runs| &mut runs[2].warm[1][k].rate);
+        }
+        assert_notices_nan(&ByTurns, &sound, |runs| &mut runs[2].turns.distances[5]);
+        assert_notices_nan(&ByTurns, &sound, |runs| &mut runs[2].exact.distances[5]);
+        assert_notices_nan(&ByTurns, &sound, |runs| &mut runs[2].apart);
         let apart = broken(&|run| run.apart = 1e-12);
         assert!(apart.len() == 1 && apart[0].starts_with("squared loss"), "{apart:?}");
     }

@@ -46,8 +46,6 @@ const EPS: f64 = 0.05;
 const ETA: f64 = 0.25;
 /// The t at which there is descent; gradients at x* are looked at for each t up to the last.
 const STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
-/// Those whose paths are drawn.
-const KEPT: [usize; 2] = [2, 8];
 /// Steps on x after which they are looked at.
 const LOOKS: [usize; 9] = [0, 1, 2, 4, 8, 16, 24, 32, 48];
 /// Sweeps at each step towards x*, which go on from where the last ones ended.
@@ -135,9 +133,12 @@ fn gradient(potentials: &[Vec<f64>], p: usize) -> Vec<f64> {
 
 /// A step of mirror descent.
 fn descend(x: &mut [f64], gradient: &[f64]) {
-    // An exponent of at most 0, and masses above 0, whatever the gradient.
-    let least = gradient.iter().copied().fold(f64::INFINITY, f64::min);
-    x.iter_mut().zip(gradient).for_each(|(x, g)| *x = (*x * (-ETA / EPS * (g - least)).exp()).max(f64::MIN_POSITIVE));
+    // An exponent of at most 0, and masses above 0, whatever the gradient; one that is no number leaves none.
+    let least = -largest(gradient.iter().map(|g| -g));
+    for (x, g) in x.iter_mut().zip(gradient) {
+        *x *= (-ETA / EPS * (g - least)).exp();
+        *x = if *x < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { *x };
+    }
     let sum: f64 = x.iter().sum();
     x.iter_mut().for_each(|x| *x /= sum);
 }
@@ -261,11 +262,7 @@ impl Family {
         let errors = (0..ts.len()).map(|place| [0, 1, 2].map(|k| error(place, k))).collect();
         let mut paths = Vec::new();
         for t in STEPS {
-            let looks: Vec<usize> = if KEPT.contains(&t) {
-                LOOKS.into_iter().take_while(|k| *k < steps).chain([steps]).collect()
-            } else {
-                vec![steps]
-            };
+            let looks: Vec<usize> = LOOKS.into_iter().take_while(|k| *k < steps).chain([steps]).collect();
             let mut by = |kind| self.descent((kind, t), &looks, (&exact, &potentials), ctx);
             paths.push([by(EstimatorKind::Analytic)?, by(EstimatorKind::Automatic)?, by(EstimatorKind::Implicit)?]);
         }
@@ -286,7 +283,7 @@ impl Family {
 impl Found {
     /// ‖x - x*‖ / ‖x*‖ where descent ended, at each of `STEPS`; 0 where that is not the end yet.
     fn distances(&self) -> Errors {
-        let settled = |path: &Path| if path.distance > self.rest { path.distance } else { 0.0 };
+        let settled = |path: &Path| if path.distance <= self.rest { 0.0 } else { path.distance };
         Errors { steps: STEPS.to_vec(), errors: self.paths.iter().map(|by| by.each_ref().map(settled)).collect() }
     }
 
@@ -365,8 +362,7 @@ impl Found {
         });
         let ends = Table::new(ends, header).with(rows);
         let header = [vec!["t".to_owned(), "k".to_owned()], by("excess"), by("seconds")].concat();
-        let kept = STEPS.iter().zip(&self.paths).filter(|(t, _)| KEPT.contains(t));
-        let rows = kept.flat_map(|(t, [g1, g2, g3])| {
+        let rows = STEPS.iter().zip(&self.paths).flat_map(|(t, [g1, g2, g3])| {
             g1.excess
                 .iter()
                 .zip(&g2.excess)
@@ -376,18 +372,34 @@ impl Found {
         vec![self.errors.table(errors), ends, Table::new(paths, header).with(rows)]
     }
 
-    /// F - F* on the paths that are kept, against `across` of (k, _, seconds).
-    fn descent(&self, across: Axis, of: fn(&(usize, f64, f64)) -> f64) -> Drawing {
-        let mut curves = Vec::new();
-        for (k, &kind) in EstimatorKind::ALL.iter().enumerate() {
-            let kept = STEPS.iter().zip(&self.paths).filter(|(t, _)| KEPT.contains(t));
-            for ((t, by), stroke) in kept.zip([Stroke::Plain, Stroke::Marked]) {
-                let points = by[k].excess.iter().map(|look| (of(look), look.1)).collect();
-                curves.push(Curve { stroke, ..Curve::measured(format!("{kind} t = {t}"), colour(kind), points) });
-            }
-        }
-        let title = format!("mirror descent, {}", self.title);
+    /// F - F* on the paths of this place in `STEPS`, against `across` of (k, _, seconds).
+    fn descent(&self, place: usize, across: Axis, of: fn(&(usize, f64, f64)) -> f64) -> Drawing {
+        let curve = |(k, &kind): (usize, &EstimatorKind)| {
+            let points = self.paths[place][k].excess.iter().map(|look| (of(look), look.1)).collect();
+            Curve::measured(kind.to_string(), colour(kind), points)
+        };
+        let title = format!("mirror descent, t = {}, {}", STEPS[place], self.title);
+        let curves = EstimatorKind::ALL.iter().enumerate().map(curve).collect();
         Drawing { title, across, up: Axis::logarithmic("F(x_k) - F(x*)"), curves }
+    }
+
+    /// The paths for each of `STEPS`, against steps and seconds.
+    fn descents(&self) -> Vec<Drawing> {
+        let each = (0..STEPS.len()).flat_map(|place| {
+            let across = Axis::from_zero("steps k on x, each after iterations t from 0");
+            let mut steps = self.descent(place, across, |look| look.0 as f64);
+            let looks = self.paths[place].iter().flat_map(|path| &path.excess);
+            let start = looks.filter(|(k, ..)| *k == 0).map(|(_, above, _)| *above).next().unwrap_or(f64::NAN);
+            let law = |k: usize| (k as f64, start * (1.0 - ETA).powi(2 * k as i32));
+            let law = (0..=LOOKS[LOOKS.len() - 1]).map(law).collect();
+            steps.curves.push(Curve::theory("theory: (1 - eta eps)^2k or faster, until it ends", law));
+            let seconds = self.descent(place, Axis::logarithmic("seconds"), |(k, _, seconds)| {
+                // The start is at no time, which a logarithm has not.
+                if *k == 0 { f64::NAN } else { *seconds }
+            });
+            [steps, seconds]
+        });
+        each.collect()
     }
 
     fn drawings(&self) -> Vec<Drawing> {
@@ -402,16 +414,7 @@ impl Found {
             ("iterations t: sweeps, from 0 at each step on x", "where descent ends, ‖x - x*‖ / ‖x*‖"),
             self.kappa(),
         );
-        let mut steps = self.descent(Axis::from_zero("steps k on x"), |look| look.0 as f64);
-        let looks = self.paths.iter().flatten().flat_map(|path| &path.excess);
-        let start = looks.filter(|(k, ..)| *k == 0).map(|(_, above, _)| *above).next().unwrap_or(f64::NAN);
-        let law = (0..=LOOKS[LOOKS.len() - 1]).map(|k| (k as f64, start * (1.0 - ETA).powi(2 * k as i32))).collect();
-        steps.curves.push(Curve::theory("theory: (1 - eta eps)^2k or faster", law));
-        let seconds = self.descent(Axis::logarithmic("seconds"), |(k, _, seconds)| {
-            // The start is at no time, which a logarithm has not.
-            if *k == 0 { f64::NAN } else { *seconds }
-        });
-        vec![errors, distances, steps, seconds]
+        vec![errors, distances]
     }
 }
 
@@ -477,7 +480,12 @@ impl Experiment for Barycentre {
                 digits.tables(["digits-errors", "digits-ends", "digits-paths"]),
             ]
             .concat(),
-            drawings: vec![("bumps", of_bumps), ("digits", digits.drawings())],
+            drawings: vec![
+                ("bumps", of_bumps),
+                ("bumps-paths", bumps.descents()),
+                ("digits", digits.drawings()),
+                ("digits-paths", digits.descents()),
+            ],
             pictures: vec![("digits-pictures", pictures(digits))],
             ..Outcome::default()
         }
@@ -493,7 +501,7 @@ impl Barycentre {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -509,6 +517,18 @@ mod tests {
                 assert!(found.len() == count && found.iter().all(is_of), "{what}: {found:?}");
             }
         };
+        for family in 0..2 {
+            assert_notices_nan(&Barycentre, &sound, |m| &mut m[family].stationarity);
+            assert_notices_nan(&Barycentre, &sound, |m| &mut m[family].kappas[3]);
+            for k in 0..3 {
+                assert_notices_nan(&Barycentre, &sound, |m| &mut m[family].errors.errors[3][k]);
+                assert_notices_nan(&Barycentre, &sound, |m| &mut m[family].paths[2][k].distance);
+                assert_notices_nan(&Barycentre, &sound, |m| &mut m[family].paths[2][k].excess.last_mut().unwrap().1);
+            }
+        }
+        let mut x = vec![0.5, 0.5];
+        descend(&mut x, &[1.0, f64::NAN]);
+        assert!(x.iter().any(|x| x.is_nan()), "{x:?}");
         each("grad F(x*)", 1, &|found| found.stationarity = 1e-6);
         each("mean of kappa^t", 1, &|found| found.kappas.iter_mut().for_each(|kappa| *kappa = kappa.powf(1.2)));
         for k in 0..3 {

@@ -25,6 +25,7 @@ use danskin_bench::plot::{Axis, Curve, Drawing, MORE_COLOURS, Stroke, colour};
 
 use crate::experiment::{Experiment, Failure, Outcome, Size};
 use crate::random::Random;
+use crate::repeat::largest;
 use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
 
@@ -82,10 +83,10 @@ fn growth(y: Vec<f64>, rho: f64, burn_in: usize, ctx: &mut Ctx) -> Result<Vec<f6
     if solution.status() == Status::Interrupted { Err(Failure::Interrupted) } else { Ok(all) }
 }
 
-/// The place of the largest value, and that value.
+/// The place of the largest value, and that value; NaN of none, and where there is one.
 fn peak(values: &[f64]) -> (f64, f64) {
-    let place = (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
-    (place as f64, values.get(place).copied().unwrap_or(f64::NAN))
+    let height = largest(values.iter().copied());
+    (values.iter().position(|value| *value == height).map_or(f64::NAN, |place| place as f64), height)
 }
 
 impl Experiment for BurnIn {
@@ -126,7 +127,7 @@ impl Experiment for BurnIn {
                 "farthest from the formula",
                 4.0 * steps * f64::EPSILON * height,
                 Rule::AtMost,
-                farthest.fold(0.0, f64::max),
+                largest(farthest),
             ),
             Verdict::new(
                 "largest ‖J_t - J*‖ / ‖J*‖ with step 1 / L, y normal",
@@ -181,7 +182,7 @@ impl Experiment for BurnIn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -195,6 +196,12 @@ mod tests {
         ] {
             assert_eq!(failing(&BurnIn, &broken).len(), 1);
         }
-        assert_eq!(failing(&BurnIn, &Measured { worst: sound.normal.clone(), ..sound }).len(), 3);
+        assert_eq!(failing(&BurnIn, &Measured { worst: sound.normal.clone(), ..sound.clone() }).len(), 3);
+        for t in [1, 7000] {
+            assert_notices_nan(&BurnIn, &sound, |m| &mut m.worst[t]);
+            assert_notices_nan(&BurnIn, &sound, |m| &mut m.burnt_in[t]);
+            assert_notices_nan(&BurnIn, &sound, |m| &mut m.short[t]);
+            assert_notices_nan(&BurnIn, &sound, |m| &mut m.short_worst[t]);
+        }
     }
 }

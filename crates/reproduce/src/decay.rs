@@ -14,7 +14,7 @@ use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
 
 use crate::experiment::Failure;
-use crate::fit::{FLOOR, later_slope};
+use crate::fit::{FLOOR, is_seen, later_slope};
 use crate::instance::Instance;
 use crate::random::Random;
 use crate::repeat::{median, quantile, repeat};
@@ -110,7 +110,7 @@ impl Trajectories {
     fn slope(&self, k: usize, across: impl Fn(&Run, f64, &[f64; 3]) -> f64, over_t: bool) -> f64 {
         let of = |run: &Run| {
             let points = self.steps.iter().zip(&run.errors).skip(1);
-            later_slope(points.filter(|(_, errors)| errors[k] > FLOOR * run.scale).map(|(t, errors)| {
+            later_slope(points.filter(|(_, errors)| is_seen(errors[k], run.scale)).map(|(t, errors)| {
                 let t = *t as f64;
                 (across(run, t, errors), (errors[k] / if over_t { t } else { 1.0 }).ln())
             }))
@@ -172,3 +172,29 @@ pub(crate) const ONCE: Law = ("theory: kappa^t", |kappa, t| kappa.powf(t));
 pub(crate) const TWICE: Law = ("theory: kappa^2t", |kappa, t| kappa.powf(2.0 * t));
 /// t kappa^2t.
 pub(crate) const TWICE_AND_T: Law = ("theory: t kappa^2t", |kappa, t| t * kappa.powf(2.0 * t));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// mu is the least eigenvalue of L_zz above those that are lambda alone, which belong to what D does not see.
+    #[test]
+    fn kappa_is_of_the_slowest_direction_that_is_seen() {
+        let (mut ctx, seed) = (Ctx::new(), 3);
+        let run = once(Logistic, 0.25, seed, &[0], &mut ctx).unwrap();
+        let mut random = Random::new(seed);
+        let (design, lambda) = (random.design(ROWS, LATENT), 1.0 / ROWS as f64);
+        let instance = Instance::new(Logistic, design, random.normal(ROWS), lambda, &mut ctx).unwrap();
+        let mut hessian = vec![0.0; LATENT * LATENT];
+        let at = Point::new(&instance.minimum, &instance.x);
+        instance.problem.assemble_hessian(at, &mut hessian, &mut ctx);
+        let eigenvalues = spectrum::of_symmetric(LATENT, &hessian);
+        let (unseen, seen) = eigenvalues.split_at(LATENT - ROWS);
+        assert!(unseen.iter().all(|value| (value - lambda).abs() < 1e-12));
+        let kappa = 1.0 - seen[0] / instance.smoothness(0.25, lambda);
+        assert!((run.kappa - kappa).abs() < 1e-12, "{} {kappa}", run.kappa);
+        assert!((run.condition - seen[ROWS - 1] / seen[0]).abs() < 1e-9 * run.condition);
+        // The next one is told from it.
+        assert!(seen[1] > 1.001 * seen[0]);
+    }
+}

@@ -3,7 +3,7 @@
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::plot::{Axis, Curve, Drawing, Stroke, colour};
 
-use crate::fit::{FLOOR, later_slope};
+use crate::fit::{is_seen, later_slope};
 use crate::table::Table;
 
 /// What g1, g2 and g3 are off by at each t, relative to what they are of.
@@ -17,7 +17,7 @@ impl Errors {
     /// Places at which error `k` is above rounding, from the first step on.
     pub(crate) fn seen(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
         let stepped = self.steps.iter().take_while(|t| **t == 0).count();
-        (stepped..self.steps.len()).take_while(move |&place| self.errors[place][k] > FLOOR)
+        (stepped..self.steps.len()).take_while(move |&place| is_seen(self.errors[place][k], 1.0))
     }
 
     /// The rate of g1 over ln kappa.

@@ -217,25 +217,44 @@ impl Experiment for Jacobian {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
         let sound = Jacobian.measure(Size::Short, &mut Ctx::new()).unwrap();
         assert_passes(&Jacobian, &sound);
         let swapped = Measured { ridge: sound.logistic.clone(), ..sound.clone() };
-        assert!(failing(&Jacobian, &swapped)[0].starts_with("ridge"));
-        // A slope that is a tenth larger, and no factor t at all.
-        for damage in [
-            |run: &mut Run| run.slope.iter_mut().for_each(|slope| *slope *= 1.1),
-            |run: &mut Run| {
-                let last = run.along[run.along.len() - 1].clone();
-                run.along.fill(last);
-            },
-        ] {
+        let found = failing(&Jacobian, &swapped);
+        assert!(found.len() == 1 && found[0].starts_with("ridge: share of t"), "{found:?}");
+        let [slope, cosine] = ["logistic: the slope", "logistic: cosine"];
+        // A slope that is a tenth larger, one in another direction, and no factor t at all.
+        let longer = |run: &mut Run| run.slope.iter_mut().for_each(|slope| *slope *= 1.1);
+        let turned = |run: &mut Run| {
+            // As much again at a right angle: <fitted, slope> / ‖slope‖² is what it was.
+            let (mut other, square) = (run.slope.clone(), dot(&run.slope, &run.slope));
+            other.rotate_left(1);
+            let along = dot(&other, &run.slope) / square;
+            axpy(-along, &run.slope, &mut other);
+            let size = norm(&other);
+            for (t, along) in run.along.iter_mut().enumerate() {
+                axpy(t as f64 * square.sqrt() / size, &other, along);
+            }
+        };
+        let level = |run: &mut Run| {
+            let last = run.along[run.along.len() - 1].clone();
+            run.along.fill(last);
+        };
+        let damages: [(&dyn Fn(&mut Run), &[&str]); 3] =
+            [(&longer, &[slope]), (&turned, &[cosine]), (&level, &[slope, cosine])];
+        for (damage, claims) in damages {
             let mut broken = sound.clone();
             broken.logistic.iter_mut().for_each(damage);
-            assert!(!failing(&Jacobian, &broken).is_empty());
+            let found = failing(&Jacobian, &broken);
+            let is_meant = found.len() == claims.len() && found.iter().zip(claims).all(|(a, b)| a.starts_with(b));
+            assert!(is_meant, "{claims:?}: {found:?}");
         }
+        assert_notices_nan(&Jacobian, &sound, |m| &mut m.logistic[19].slope[3]);
+        assert_notices_nan(&Jacobian, &sound, |m| m.logistic[19].along.last_mut().unwrap().last_mut().unwrap());
+        assert_notices_nan(&Jacobian, &sound, |m| m.ridge[19].along.last_mut().unwrap().last_mut().unwrap());
     }
 }

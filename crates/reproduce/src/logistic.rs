@@ -65,7 +65,7 @@ impl Experiment for LogisticRegression {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -85,5 +85,11 @@ mod tests {
         assert!(kappa.len() == 1 && kappa[0].contains("rate of g1"), "{kappa:?}");
         let magnitude = broken(&|run| run.errors.iter_mut().flatten().for_each(|error| *error *= 1e3));
         assert_eq!(magnitude.iter().filter(|claim| claim.contains("median")).count(), 12, "{magnitude:?}");
+        for k in 0..3 {
+            assert_notices_nan(&LogisticRegression, &sound, |m| &mut m.runs[3].errors[5][k]);
+            assert_notices_nan(&LogisticRegression, &sound, |m| &mut m.runs[3].errors[90][k]);
+        }
+        assert_notices_nan(&LogisticRegression, &sound, |m| &mut m.runs[3].kappa);
+        assert_notices_nan(&LogisticRegression, &sound, |m| &mut m.runs[3].scale);
     }
 }

@@ -12,7 +12,7 @@ use danskin_bench::plot::{Axis, Curve, Drawing, MORE_COLOURS, Stroke, colour};
 
 use crate::decay::{self, ONCE, TWICE, TWICE_AND_T, Trajectories};
 use crate::experiment::{Experiment, Failure, Outcome, Size};
-use crate::fit::{FLOOR, later_slope};
+use crate::fit::{FLOOR, is_seen, later_slope};
 use crate::min_min::{CONVERGED, MinMin, Start};
 use crate::repeat::{largest, median, repeat};
 use crate::table::Table;
@@ -97,7 +97,7 @@ impl Measured {
     fn power_of_excess(&self, k: usize) -> f64 {
         let of = |(floors, run): (&decay::Run, &Run)| {
             let points = floors.errors.iter().zip(&run.excess).skip(1);
-            let seen = points.filter(|(floor, _)| floor[k] > FLOOR * floors.scale);
+            let seen = points.filter(|(floor, _)| is_seen(floor[k], floors.scale));
             later_slope(seen.map(|(floor, excess)| (floor[k].ln(), excess[k].ln())))
         };
         median(self.floors.runs.iter().zip(&self.runs).map(of))
@@ -209,7 +209,7 @@ impl Experiment for Descended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -226,7 +226,11 @@ mod tests {
         broken.floors.runs.iter_mut().for_each(|run| run.kappa = run.kappa.powf(1.2));
         let found = failing(&Descended, &broken);
         assert!(found.len() == 1 && found[0].contains("rate of g1"), "{found:?}");
+        assert_notices_nan(&Descended, &sound, |m| &mut m.floors.runs[2].kappa);
         for k in 0..3 {
+            assert_notices_nan(&Descended, &sound, |m| &mut m.floors.runs[2].errors[30][k]);
+            assert_notices_nan(&Descended, &sound, |m| &mut m.runs[2].excess[3][k]);
+            assert_notices_nan(&Descended, &sound, |m| m.runs[2].paths.warm[k].last_mut().unwrap());
             // An objective that is above its minimum by the distance alone, and a start that is not warm.
             let mut broken = sound.clone();
             broken.runs.iter_mut().flat_map(|run| &mut run.excess).for_each(|excess| excess[k] = excess[k].sqrt());

@@ -25,6 +25,7 @@ use rand_distr::{Distribution, Uniform};
 
 use crate::experiment::{Experiment, Failure, Outcome, Size};
 use crate::random::Random;
+use crate::repeat::largest;
 use crate::table::Table;
 use crate::verdict::{Rule, Verdict};
 
@@ -71,7 +72,7 @@ fn once(design: Design, x: &[f64], stops: &[usize], ctx: &mut Ctx) -> Result<Run
         }
     }
     let magnitudes = || x.iter().map(|x| x.abs());
-    let spread = (magnitudes().fold(0.0, f64::max) / magnitudes().fold(f64::INFINITY, f64::min)).powi(2);
+    let spread = (largest(magnitudes()) * largest(magnitudes().map(f64::recip))).powi(2);
     Ok(Run { spread, rows })
 }
 
@@ -173,7 +174,7 @@ impl Experiment for PNorm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -185,6 +186,7 @@ mod tests {
             broken.even.rows.iter_mut().skip(1).for_each(|row| row[k] *= row[0].powf(0.03));
             let failing = failing(&PNorm, &broken);
             assert!(failing.len() == 1 && failing[0].contains(&format!("of {name}")), "{failing:?}");
+            assert_notices_nan(&PNorm, &sound, |m| &mut m.even.rows.last_mut().unwrap()[k]);
         }
     }
 }

@@ -27,9 +27,12 @@ pub(crate) fn repeat<T: Send>(
     Ok(all)
 }
 
-/// The share `q` in [0, 1] of `values` lies below it, by the nearest rank; NaN of none.
+/// The share `q` in [0, 1] of `values` lies below it, by the nearest rank; NaN of none, and where there is one.
 pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, q: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1) as f64;
     values.get((q * last).round() as usize).copied().unwrap_or(f64::NAN)
@@ -62,7 +65,7 @@ mod tests {
     fn quantiles_are_values() {
         let values = [4.0, 1.0, 3.0, 2.0, 5.0];
         assert_eq!((quantile(values, 0.0), median(values), quantile(values, 1.0)), (1.0, 3.0, 5.0));
-        assert!(median([]).is_nan());
+        assert!(median([]).is_nan() && median([1.0, -f64::NAN, 2.0]).is_nan());
         assert_eq!(largest(values), 5.0);
         assert!(
             [&[][..], &[1.0, f64::NAN], &[f64::NAN, 1.0]].iter().all(|with| largest(with.iter().copied()).is_nan())

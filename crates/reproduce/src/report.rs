@@ -29,7 +29,7 @@ pub struct Report {
 struct VerdictReport {
     claim: String,
     passed: bool,
-    predicted: f64,
+    predicted: Option<f64>,
     rule: &'static str,
     /// The distance or the factor of the rule, for those that have one.
     tolerance: Option<f64>,
@@ -68,11 +68,15 @@ impl VerdictReport {
         Self {
             claim: verdict.claim.clone(),
             passed: verdict.passed(),
-            predicted: verdict.predicted,
+            predicted: finite(verdict.predicted),
             rule,
             tolerance,
-            // JSON has no NaN.
-            found: Some(verdict.found).filter(|found| found.is_finite()),
+            found: finite(verdict.found),
         }
     }
+}
+
+/// JSON has no NaN, and no infinity.
+fn finite(number: f64) -> Option<f64> {
+    Some(number).filter(|number| number.is_finite())
 }

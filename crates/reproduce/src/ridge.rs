@@ -8,6 +8,7 @@ use danskin::prelude::Squared;
 
 use crate::decay::{self, ONCE, TWICE, Trajectories};
 use crate::experiment::{Experiment, Failure, Outcome, Size};
+use crate::repeat::largest;
 use crate::verdict::{Rule, Verdict};
 
 /// The experiment.
@@ -28,10 +29,10 @@ impl Experiment for Ridge {
     }
 
     fn show(&self, measured: &Trajectories) -> Outcome {
-        let largest = |of: &dyn Fn(&decay::Run) -> f64| measured.runs.iter().map(of).fold(0.0, f64::max);
         let over = |run: &decay::Run, error: f64| error / (f64::EPSILON * run.condition * run.scale);
-        let implicit = largest(&|run| over(run, run.errors.iter().map(|errors| errors[2]).fold(0.0, f64::max)));
-        let doubling = largest(&|run| over(run, run.doubling.iter().copied().fold(0.0, f64::max)));
+        let of_g3 = |run: &decay::Run| over(run, largest(run.errors.iter().map(|errors| errors[2])));
+        let implicit = largest(measured.runs.iter().map(of_g3));
+        let doubling = largest(measured.runs.iter().map(|run| over(run, largest(run.doubling.iter().copied()))));
         let mut verdicts = vec![
             Verdict::new(
                 "largest error of g3, in units of rounding (2^-52 times the condition of L_zz, of ‖g*‖)",
@@ -67,7 +68,7 @@ impl Experiment for Ridge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -90,5 +91,14 @@ mod tests {
         assert!(kappa.len() == 1 && kappa[0].contains("rate of g1"), "{kappa:?}");
         let magnitude = broken(&|run| run.errors.iter_mut().flatten().for_each(|error| *error *= 1e3));
         assert_eq!(magnitude.iter().filter(|claim| claim.contains("median")).count(), 6, "{magnitude:?}");
+        for place in [5, 60] {
+            for k in 0..3 {
+                assert_notices_nan(&Ridge, &sound, |m| &mut m.runs[4].errors[place][k]);
+            }
+            assert_notices_nan(&Ridge, &sound, |m| &mut m.runs[4].doubling[place / 2]);
+        }
+        assert_notices_nan(&Ridge, &sound, |m| &mut m.runs[4].kappa);
+        assert_notices_nan(&Ridge, &sound, |m| &mut m.runs[4].scale);
+        assert_notices_nan(&Ridge, &sound, |m| &mut m.runs[4].condition);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Measured {
     /// 1 - rho mu of the ascent.
     kappa_of_ascent: f64,
     ascent: Errors,
-    /// ‖grad_z L‖ after `AT_SMALL_EPS` sweeps at the small eps, relative to that at the start.
+    /// The residual, ‖grad_z L‖, after `AT_SMALL_EPS` sweeps at the small eps, relative to that at the start.
     residual: f64,
     /// (l(x + h d) - l(x - h d)) / 2 h against <g1, d>, relative.
     difference: f64,
@@ -175,7 +175,7 @@ impl Experiment for Transported {
             }
         }
         verdicts.push(Verdict::new(
-            "‖grad_z L‖ after 20,000 sweeps at eps = 0.001, of that at the start",
+            "the residual after 20,000 sweeps at eps = 0.001, of that at the start",
             1e-6,
             Rule::AtMost,
             *residual,
@@ -203,7 +203,7 @@ impl Experiment for Transported {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
@@ -222,6 +222,14 @@ mod tests {
             ..sound.clone()
         };
         assert_eq!(failing(&Transported, &broken).len(), 2);
+        for k in 0..3 {
+            assert_notices_nan(&Transported, &sound, |m| &mut m.sweeps.errors[4][k]);
+            assert_notices_nan(&Transported, &sound, |m| &mut m.ascent.errors[10][k]);
+        }
+        assert_notices_nan(&Transported, &sound, |m| &mut m.kappa);
+        assert_notices_nan(&Transported, &sound, |m| &mut m.kappa_of_ascent);
+        assert_notices_nan(&Transported, &sound, |m| &mut m.residual);
+        assert_notices_nan(&Transported, &sound, |m| &mut m.difference);
         let broken = Measured { residual: 1e-3, difference: 1e-2, ..sound };
         assert_eq!(failing(&Transported, &broken).len(), 2);
     }

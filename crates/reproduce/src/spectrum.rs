@@ -4,6 +4,8 @@ use danskin::prelude::Design;
 use danskin::vector::{axpy, dot, norm};
 use faer::{Mat, Side};
 
+use crate::repeat::largest;
+
 /// The eigenvalues of D^T diag(c) D that need not be 0, those of diag(c)^1/2 D D^T diag(c)^1/2, in increasing order; n of them. c is at least 0.
 ///
 /// # Panics
@@ -22,6 +24,18 @@ pub(crate) fn of_gram(design: &Design, curvature: &[f64]) -> Vec<f64> {
 pub(crate) fn of_symmetric(n: usize, entries: &[f64]) -> Vec<f64> {
     let matrix = Mat::from_fn(n, n, |i, j| entries[j * n + i]);
     matrix.self_adjoint_eigenvalues(Side::Lower).expect("the entries are finite")
+}
+
+/// The same, each with its eigenvector, of norm 1.
+///
+/// # Panics
+///
+/// If an entry is not finite.
+pub(crate) fn eigen(n: usize, entries: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let matrix = Mat::from_fn(n, n, |i, j| entries[j * n + i]);
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).expect("the entries are finite");
+    let vector = |k: usize| (0..n).map(|i| eigen.U()[(i, k)]).collect();
+    ((0..n).map(|k| eigen.S()[k]).collect(), (0..n).map(vector).collect())
 }
 
 /// The rows of D, and diag(c)^1/2 D D^T diag(c)^1/2.
@@ -85,5 +99,5 @@ impl Gram {
 /// If an entry is not finite.
 pub(crate) fn radius(matrix: &Mat<f64>) -> f64 {
     let eigenvalues = matrix.eigenvalues().expect("the entries are finite");
-    eigenvalues.iter().map(|value| value.re.hypot(value.im)).fold(0.0, f64::max)
+    largest(eigenvalues.iter().map(|value| value.re.hypot(value.im)))
 }

@@ -7,6 +7,20 @@ pub(crate) fn assert_passes<E: Experiment>(experiment: &E, measured: &E::Measure
     assert_eq!(failing(experiment, measured), Vec::<String>::new());
 }
 
+/// Asserts that a verdict fails where NaN, of either sign, is in the place of one number of what was measured.
+#[track_caller]
+pub(crate) fn assert_notices_nan<E>(experiment: &E, sound: &E::Measured, place: impl Fn(&mut E::Measured) -> &mut f64)
+where
+    E: Experiment,
+    E::Measured: Clone,
+{
+    for nan in [f64::NAN, -f64::NAN] {
+        let mut broken = sound.clone();
+        *place(&mut broken) = nan;
+        assert!(!failing(experiment, &broken).is_empty(), "{} takes {nan} for a number", E::NAME);
+    }
+}
+
 /// The verdicts of `measured` that fail.
 pub(crate) fn failing<E: Experiment>(experiment: &E, measured: &E::Measured) -> Vec<String> {
     let verdicts = experiment.show(measured).verdicts;

@@ -1,10 +1,10 @@
 //! Checks of a solver's rule, and of its steps taken again: for users who write their own.
 
-use danskin_core::ctx::bytes_of;
+use danskin_core::ctx::{Ctx, bytes_of};
 use danskin_core::outer::Linear;
 use danskin_core::problem::Objective;
 use danskin_core::solve::{Recorder, Solution, Solve, Stop};
-use danskin_core::solver::SolveError;
+use danskin_core::solver::{SolveError, State, Step};
 use danskin_core::testing::{Differences, derivative, random};
 use danskin_core::vector::{axpy, distance, dot, max_abs, norm};
 use thiserror::Error;
@@ -208,9 +208,19 @@ struct Fixed<'a, P: ?Sized, S> {
 }
 
 impl<'a, P: Objective + ?Sized, S: Unroll<P>> Fixed<'a, P, S> {
+    /// By steps alone, as x that is moved for a difference quotient need not be one that a solve takes.
     fn latent(&self, x: &[f64]) -> Result<Vec<f64>, SolveError> {
-        let solve = Solve::new(self.problem, self.solver, x).from(self.initial).stop(Stop::steps(self.steps));
-        Ok(solve.run()?.into_z())
+        let mut ctx = Ctx::new();
+        let mut state = self.solver.init(self.problem, x, self.initial, &mut ctx)?;
+        let mut taken = 0;
+        while taken < self.steps && state.residual().is_finite() {
+            match self.solver.step(self.problem, x, &mut state, &mut ctx)? {
+                Step::Advanced => taken += 1,
+                Step::Restarted => taken = 0,
+                Step::Stalled => break,
+            }
+        }
+        Ok(state.into_latent())
     }
 
     fn recorded<R: Recorder<P, S>>(&self, x: &'a [f64], recorder: R) -> Result<Solution<'a, P, S, R>, SolveError> {

@@ -20,7 +20,15 @@ pub use picture::{Picture, sheet};
 
 use crate::choice::EstimatorKind;
 
-const SIZE: (u32, u32) = (900, 560);
+/// Of a drawing without its legend.
+const SIZE: (u32, u32) = (900, 520);
+/// The height of a line of a legend, the length of what it shows of a curve, and the place left of it; about how wide a letter is.
+const LINE: i32 = 24;
+const SHOWN: i32 = 30;
+const LEFT: i32 = 76;
+const LETTER: i32 = 8;
+/// Lengths of the dashes of what theory predicts, of the gaps between them, and their grey: one after another in a drawing.
+const DASHES: [(u32, u32, u8); 4] = [(7, 4, 70), (2, 4, 70), (16, 5, 130), (4, 7, 130)];
 
 /// Why a plot could not be drawn.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -47,6 +55,9 @@ pub fn colour(kind: EstimatorKind) -> RGBColor {
 /// Colours of none of the estimators, for more curves than one of an estimator.
 pub const MORE_COLOURS: [RGBColor; 4] =
     [RGBColor(230, 159, 0), RGBColor(204, 121, 167), RGBColor(86, 180, 233), RGBColor(120, 120, 120)];
+
+/// What theory predicts, in greys.
+const THEORY: RGBColor = RGBColor(90, 90, 90);
 
 /// How an axis is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +151,13 @@ impl Curve {
     /// What theory predicts.
     #[must_use]
     pub fn theory(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), colour: RGBColor(90, 90, 90), stroke: Stroke::Dashed, points, band: Vec::new() }
+        Self { name: name.into(), colour: THEORY, stroke: Stroke::Dashed, points, band: Vec::new() }
+    }
+
+    /// The dashes, the gaps and the colour of what theory predicts, after so many others of it.
+    fn dashes(&self, before: usize) -> (u32, u32, RGBColor) {
+        let (dash, gap, grey) = DASHES[before % DASHES.len()];
+        (dash, gap, if self.colour == THEORY { RGBColor(grey, grey, grey) } else { self.colour })
     }
 
     /// The points that can be drawn on these axes, each with its band where there is one.
@@ -151,6 +168,54 @@ impl Curve {
         let points = kept.iter().map(|&k| self.points[k]).collect();
         let band = kept.iter().filter_map(|&k| self.band.get(k).copied()).collect();
         Self { points, band, ..self }
+    }
+}
+
+/// What is below a drawing: each named curve, with the number of dashed ones before it.
+struct Legend<'a> {
+    entries: Vec<(&'a Curve, usize)>,
+    columns: usize,
+    /// Of a column.
+    width: i32,
+}
+
+impl Legend<'_> {
+    fn height(&self) -> u32 {
+        (self.entries.len().div_ceil(self.columns) as i32 * LINE + LINE / 2) as u32
+    }
+
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), PlotError> {
+        let failed = |error: &dyn std::fmt::Display| PlotError::Drawing(error.to_string());
+        let text = TextStyle::from(("sans-serif", 16).into_font()).color(&BLACK);
+        for (place, (curve, theories)) in self.entries.iter().enumerate() {
+            let at =
+                (LEFT + (place % self.columns) as i32 * self.width, (place / self.columns) as i32 * LINE + LINE / 2);
+            let colour = curve.colour;
+            let stretch = |from: i32, to: i32, style: ShapeStyle| {
+                let ends = [(at.0 + from, at.1), (at.0 + to.min(SHOWN), at.1)];
+                area.draw(&PathElement::new(ends, style)).map_err(|e| failed(&e))
+            };
+            let mark = |size: i32| {
+                area.draw(&Circle::new((at.0 + SHOWN / 2, at.1), size, colour.filled())).map_err(|e| failed(&e))
+            };
+            match curve.stroke {
+                Stroke::Dashed => {
+                    let (dash, gap, colour) = curve.dashes(*theories);
+                    for from in (0..SHOWN).step_by((dash + gap) as usize) {
+                        stretch(from, from + dash as i32, colour.stroke_width(1))?;
+                    }
+                }
+                Stroke::Marked => {
+                    stretch(0, SHOWN, colour.stroke_width(2))?;
+                    mark(3)?;
+                }
+                Stroke::Plain => stretch(0, SHOWN, colour.stroke_width(2))?,
+                Stroke::Dots => mark(2)?,
+            }
+            let name = Text::new(&*curve.name, (at.0 + SHOWN + 8, at.1 - LINE / 3), text.clone());
+            area.draw(&name).map_err(|e| failed(&e))?;
+        }
+        Ok(())
     }
 }
 
@@ -180,16 +245,19 @@ pub fn svg(drawings: Vec<Drawing>) -> Result<String, PlotError> {
     }
     let mut text = String::new();
     {
-        let size = (SIZE.0, SIZE.1 * drawings.len() as u32);
-        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        for (part, ready) in area.split_evenly((drawings.len(), 1)).iter().zip(&drawings) {
+        let heights = || drawings.iter().map(|ready| SIZE.1 + ready.legend().height());
+        let area = SVGBackend::with_string(&mut text, (SIZE.0, heights().sum())).into_drawing_area();
+        let mut rest = area.clone();
+        for (ready, height) in drawings.iter().zip(heights()) {
+            let (part, below) = rest.split_vertically(height);
+            rest = below;
             let (right, up) = (ready.right.clone(), ready.up.clone());
             let logarithmic = |axis: &Axis| axis.scale == Scale::Logarithmic;
             match (logarithmic(&ready.drawing.across), logarithmic(&ready.drawing.up)) {
-                (false, false) => ready.draw(part, right, up),
-                (false, true) => ready.draw(part, right, up.log_scale()),
-                (true, false) => ready.draw(part, right.log_scale(), up),
-                (true, true) => ready.draw(part, right.log_scale(), up.log_scale()),
+                (false, false) => ready.draw(&part, right, up),
+                (false, true) => ready.draw(&part, right, up.log_scale()),
+                (true, false) => ready.draw(&part, right.log_scale(), up),
+                (true, true) => ready.draw(&part, right.log_scale(), up.log_scale()),
             }?;
         }
         area.present().map_err(|error| PlotError::Drawing(error.to_string()))?;
@@ -236,13 +304,25 @@ impl Ready {
             Scale::Even => wider(left, right, 0.05),
             Scale::Logarithmic => left / 1.2..right * 1.2,
         };
-        // Room above the curves for the legend, a share of what the curves span.
         let up = match up {
-            Scale::FromZero => 0.0..1.4 * high,
-            Scale::Even => wider(low, high, 0.05).start..wider(low, high, 0.4).end,
-            Scale::Logarithmic => low / 2.0..2.0 * high * (high / low).powf(0.3),
+            Scale::FromZero => 0.0..1.1 * high,
+            Scale::Even => wider(low, high, 0.05),
+            Scale::Logarithmic => low / 2.0..3.0 * high,
         };
         Some(Self { drawing: Drawing { curves, ..drawing }, right, up })
+    }
+
+    /// What is in the legend, and where.
+    fn legend(&self) -> Legend<'_> {
+        let (mut entries, mut theories) = (Vec::new(), 0);
+        for curve in &self.drawing.curves {
+            entries.extend((!curve.name.is_empty()).then_some((curve, theories)));
+            theories += usize::from(curve.stroke == Stroke::Dashed);
+        }
+        let longest = entries.iter().map(|(curve, _)| curve.name.chars().count()).max().unwrap_or(0) as i32;
+        let width = SHOWN + 8 + LETTER * longest + 16;
+        let columns = ((SIZE.0 as i32 - LEFT) / width).clamp(1, 4) as usize;
+        Legend { entries, columns, width }
     }
 
     /// Draws over `right` and `up`, which the two coordinates have as axes.
@@ -254,7 +334,9 @@ impl Ready {
         let Drawing { title, across, up: upwards, curves } = &self.drawing;
         let failed = |error: &dyn std::fmt::Display| PlotError::Drawing(error.to_string());
         area.fill(&WHITE).map_err(|e| failed(&e))?;
-        let mut chart = ChartBuilder::on(area)
+        let (above, below) = area.split_vertically(SIZE.1);
+        self.legend().draw(&below)?;
+        let mut chart = ChartBuilder::on(&above)
             .caption(title, ("sans-serif", 19))
             .margin(16)
             .set_label_area_size(LabelAreaPosition::Left, 76)
@@ -274,6 +356,7 @@ impl Ready {
             .bold_line_style(RGBColor(225, 225, 225))
             .draw()
             .map_err(|e| failed(&e))?;
+        let mut theories = 0;
         for curve in curves {
             let colour = curve.colour;
             if curve.band.len() == curve.points.len() && !curve.band.is_empty() {
@@ -292,35 +375,14 @@ impl Ready {
                 }
                 Stroke::Dashed => {
                     let inside = points.filter(|(x, y)| self.right.contains(x) && self.up.contains(y));
-                    chart.draw_series(DashedLineSeries::new(inside, 6, 4, colour.stroke_width(1)))
+                    let (dash, gap, colour) = curve.dashes(theories);
+                    theories += 1;
+                    chart.draw_series(DashedLineSeries::new(inside, dash, gap, colour.stroke_width(1)))
                 }
             };
-            let series = series.map_err(|e| failed(&e))?;
-            if curve.name.is_empty() {
-                continue;
-            }
-            let series = series.label(&*curve.name);
-            let stretch = move |from, to, width| PathElement::new([(from, 0), (to, 0)], colour.stroke_width(width));
-            match curve.stroke {
-                Stroke::Dashed => series
-                    .legend(move |at| EmptyElement::at(at) + stretch(0, 6, 1) + stretch(9, 15, 1) + stretch(18, 24, 1)),
-                Stroke::Marked => {
-                    series.legend(move |at| EmptyElement::at(at) + stretch(0, 22, 2) + Circle::new((11, 0), 3, colour))
-                }
-                Stroke::Plain => series.legend(move |at| EmptyElement::at(at) + stretch(0, 22, 2)),
-                Stroke::Dots => {
-                    series.legend(move |at| EmptyElement::at(at) + Circle::new((11, 0), 2, colour.filled()))
-                }
-            };
+            series.map_err(|e| failed(&e))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 16))
-            .draw()
-            .map_err(|e| failed(&e))
+        Ok(())
     }
 
     /// The outline of a curve's band, as far as the axes go.
@@ -336,6 +398,44 @@ impl Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn legends_are_below_and_theories_differ() {
+        let points = vec![(1.0, 1.0), (2.0, 0.5), (3.0, 0.1)];
+        let drawing = |curves: usize| Drawing {
+            title: "a".to_owned(),
+            across: Axis::from_zero("t"),
+            up: Axis::logarithmic("error"),
+            curves: (0..curves)
+                .flat_map(|k| {
+                    let measured = Curve::measured(format!("measured {k}"), MORE_COLOURS[k], points.clone());
+                    [measured, Curve::theory(format!("theory {k}"), points.clone())]
+                })
+                .collect(),
+        };
+        let text = svg(vec![drawing(1), drawing(4)]).unwrap();
+        let dashes: Vec<_> = (0..4).map(|k| Curve::theory("", Vec::new()).dashes(k)).collect();
+        assert!((0..4).all(|k| !dashes[..k].contains(&dashes[k])), "{dashes:?}");
+        // Every name is below the axis of its own drawing, within the picture.
+        let heights: Vec<u32> =
+            [1, 4].iter().map(|k| SIZE.1 + Ready::new(drawing(*k)).unwrap().legend().height()).collect();
+        assert!(text.contains(&format!("height=\"{}\"", heights[0] + heights[1])));
+        let place_of = |line: &str| -> Option<u32> {
+            let from = line.find(" y=\"")? + 4;
+            line[from..].split('"').next()?.parse().ok()
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        let places = |name: &str| -> Vec<u32> {
+            let named = lines.windows(2).filter(|pair| pair[1].trim() == name);
+            named.filter_map(|pair| place_of(pair[0])).collect()
+        };
+        for name in ["measured 0", "theory 0"] {
+            let found = places(name);
+            assert!(found.len() == 2 && found[0] > SIZE.1 && found[0] < heights[0], "{found:?}");
+            assert!(found[1] > heights[0] + SIZE.1 && found[1] < heights[0] + heights[1], "{found:?}");
+        }
+        assert_eq!(places("measured 3").len(), 1);
+    }
 
     #[test]
     fn labels_are_short() {

@@ -46,6 +46,7 @@ pub use finite_sum::{Batch, FiniteSum};
 
 use crate::certificate::{AnalyticBound, Changes, Effort, OuterChanges, Unproved};
 use crate::ctx::Ctx;
+use crate::solver::SolveError;
 
 /// Where a derivative is taken, and what is already known there.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +135,15 @@ pub trait Objective: Sync {
 
     /// `out += scale grad_x L(z, x)`.
     fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], ctx: &mut Ctx);
+
+    /// That x, of length p and finite, is one for which L is defined and may have a minimum. [`Solve::run`](crate::solve::Solve::run) asks before the first step.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] that tells what is wrong with it.
+    fn check_parameter(&self, _x: &[f64]) -> Result<(), SolveError> {
+        Ok(())
+    }
 
     /// How far grad_z and grad_x can be from what was computed at `at`, over the points whose z is within `radius` of it; `None` where nothing is
     /// known. By it hypergradients of outer functions made of this one are certified.

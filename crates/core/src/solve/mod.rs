@@ -73,7 +73,7 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solve<'a, P, S,
     ///
     /// # Errors
     ///
-    /// [`SolveError`] for a vector of the wrong length or not finite, and for settings that do not suit the problem.
+    /// [`SolveError`] for a vector of the wrong length or not finite, for an x that the problem refuses, and for settings that do not suit the problem.
     /// Running out of steps, or diverging, is a [`Status`].
     pub fn run(self) -> Result<Solution<'a, P, S, R>, SolveError> {
         self.run_in(&mut Ctx::new())
@@ -88,6 +88,7 @@ impl<'a, P: Objective + ?Sized, S: Solver<P>, R: Recorder<P, S>> Solve<'a, P, S,
         let Self { problem, solver, x, initial, stop, recorder, observer, trail } = self;
         stop.check()?;
         check_vector("x", problem.parameter_len(), x)?;
+        problem.check_parameter(x)?;
         let zeros = if initial.is_none() { vec![0.0; problem.latent_len()] } else { Vec::new() };
         let initial = initial.unwrap_or(&zeros);
         check_vector("the initial z", problem.latent_len(), initial)?;

@@ -38,11 +38,35 @@ pub enum SolveError {
         /// What was given.
         value: f64,
     },
+    /// Masses to be moved and where they are to go have other sums.
+    #[error("{what}: the sum is {found}, expected that of {against}, {expected}, but for rounding")]
+    UnequalSums {
+        /// Which vector.
+        what: &'static str,
+        /// Its sum.
+        found: f64,
+        /// Which vector has the right one.
+        against: &'static str,
+        /// That.
+        expected: f64,
+    },
     /// The step size is not a positive finite number.
     #[error("step is {step}, expected a finite number above 0")]
     InvalidStep {
         /// What was given.
         step: f64,
+    },
+    /// The lengths c (t0 + t)^-a are not positive finite numbers that never grow.
+    #[error(
+        "steps c (t0 + t)^-a: c is {scale}, t0 is {offset}, a is {exponent}, expected finite numbers, c and t0 above 0, a at least 0"
+    )]
+    InvalidDecay {
+        /// c.
+        scale: f64,
+        /// t0.
+        offset: f64,
+        /// a.
+        exponent: f64,
     },
     /// The momentum is out of its range.
     #[error("momentum is {momentum}, expected a number at least 0 and below 1")]
@@ -106,11 +130,14 @@ impl SolveError {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Length { .. } | Self::NotFinite { .. } | Self::NotPositive { .. } | Self::NegativeWeight { .. } => {
-                "invalid-vector"
-            }
+            Self::Length { .. }
+            | Self::NotFinite { .. }
+            | Self::NotPositive { .. }
+            | Self::UnequalSums { .. }
+            | Self::NegativeWeight { .. } => "invalid-vector",
             Self::TooManyRows { .. } => "too-many-rows",
             Self::InvalidStep { .. }
+            | Self::InvalidDecay { .. }
             | Self::InvalidMomentum { .. }
             | Self::InvalidTolerance { .. }
             | Self::Budget { .. } => "invalid-setting",

@@ -39,9 +39,13 @@ impl Decay {
     }
 
     fn check(self) -> Result<(), SolveError> {
+        let Self { scale, offset, exponent } = self;
+        // t0 above 0, as (t0 + t)^-a is infinite at t = -t0, and not NaN, though every number to the power 0 is 1.
+        if !([scale, offset].iter().all(|v| *v > 0.0 && v.is_finite()) && exponent >= 0.0 && exponent.is_finite()) {
+            return Err(SolveError::InvalidDecay { scale, offset, exponent });
+        }
         let first = self.at(0);
-        let is_step = first > 0.0 && first.is_finite() && self.exponent >= 0.0;
-        if is_step { Ok(()) } else { Err(SolveError::InvalidStep { step: first }) }
+        if first > 0.0 && first.is_finite() { Ok(()) } else { Err(SolveError::InvalidStep { step: first }) }
     }
 }
 
@@ -223,10 +227,25 @@ mod tests {
         let y = random::vector(9, 2);
         let run =
             |steps: Decay| Solve::new(&problem, &Sgd::new(steps), &y).stop(Stop::steps(2000)).run().map(|s| s.status());
-        for (scale, exponent) in [(0.0, 0.5), (-1.0, 0.5), (f64::NAN, 0.0), (1.0, -0.5), (f64::INFINITY, 1.0)] {
-            let refused = run(Decay { scale, offset: 1.0, exponent });
-            assert!(matches!(refused, Err(SolveError::InvalidStep { .. })), "{scale} {exponent}");
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        for (scale, offset, exponent) in [
+            (0.0, 1.0, 0.5),
+            (-1.0, 1.0, 0.5),
+            (nan, 1.0, 0.0),
+            (inf, 1.0, 1.0),
+            (1.0, 1.0, -0.5),
+            (1.0, 1.0, nan),
+            (1.0, 1.0, inf),
+            (0.1, nan, 0.0),
+            (0.1, inf, 0.0),
+            (0.1, 0.0, 1.0),
+            (0.1, -3.0, 2.0),
+        ] {
+            let refused = run(Decay { scale, offset, exponent });
+            assert!(matches!(refused, Err(SolveError::InvalidDecay { .. })), "{scale} {offset} {exponent}");
         }
+        let vanishing = run(Decay { scale: 1e-300, offset: 1e300, exponent: 1.0 });
+        assert_eq!(vanishing, Err(SolveError::InvalidStep { step: 0.0 }));
         assert_eq!(run(Decay::constant(1e3)), Ok(Status::Diverged));
         let empty = Glm::new(Design::from_triplets(0, 3, &[]).unwrap(), Squared, 0.5).unwrap();
         let solver = Sgd::new(Decay::constant(1.0));

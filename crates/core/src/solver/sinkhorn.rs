@@ -5,7 +5,7 @@
 //! v_j <- eps log b_j - eps logsumexp_i((u_i - C_ij) / eps)
 //! ```
 //!
-//! Potentials are what is kept, and no exponential of one overflows, so that eps may be as small as one likes; the number of steps grows as it shrinks. Sums are products
+//! Potentials are what is kept, and no exponential of one overflows, but in the gradient at a z_0 that is far from every plan, so that eps may be as small as one likes; the number of steps grows as it shrinks. Sums are products
 //! with a [`Kernel`] near the potentials, one pass over it a step: what the next u needs tells the residual at this one, and what the next v needs is added up row by row
 //! as soon as u is known there. A step that the kernel is too far from is taken in the log domain, and the kernel moves to where it ends.
 //!
@@ -15,10 +15,14 @@
 use super::{SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::Objective;
-use crate::problem::transport::{Kernel, Transport, are_scalings, are_sums};
+use crate::problem::transport::{Kernel, Transport, are_scalings, are_sums, check_masses};
 use crate::vector::{axpy, norm};
 
 /// Sinkhorn's algorithm, for [`Transport`]. It needs no step size, and starts at v alone.
+///
+/// [`State::residual`] is ‖grad_z L‖ after each step, where the columns of the plan have the sums b. At z_0 the plan may be of any size, and overflow: there its
+/// rows' part is that of each mass, x_i at the most, and its columns' part that of the plan at the u of the first step. A constant added to costs or potentials that is
+/// large against eps changes neither what is relative to it nor anything else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sinkhorn;
 
@@ -51,7 +55,7 @@ impl SinkhornState {
         self.settle(problem, x, ctx);
     }
 
-    /// The gradient at z, of which nothing is known; the kernel stands at its v.
+    /// The gradient at z_0, of which nothing is known, infinite where the plan there overflows; the kernel stands at its v.
     fn start(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
         let Self { z, grad_z, kernel, scaling, .. } = self;
         let mut rows = ctx.take(problem.rows());
@@ -68,7 +72,28 @@ impl SinkhornState {
             problem.grad_z(z, x, grad_z, &mut [], ctx);
         }
         ctx.give(rows);
-        self.residual = norm(&self.grad_z);
+    }
+
+    /// ‖(x_i min(1, |exp((u_i - û_i) / eps) - 1|), P(û, v)^T 1 - b)‖ at z = (u, v), û the u of the first step, which the kernel stands at; the sums for that step are known.
+    fn residual_at_start(&self, problem: &Transport, x: &[f64], ctx: &mut Ctx) -> f64 {
+        let (u, v) = self.z.split_at(problem.rows());
+        let best = &self.kernel.reference()[..u.len()];
+        let mut parts = ctx.take(self.z.len());
+        let (of_u, of_v) = parts.split_at_mut(u.len());
+        for (((out, u), best), x) in of_u.iter_mut().zip(u).zip(best).zip(x) {
+            // An exponential that overflows is infinite, and the minimum is 1.
+            *out = x * ((u - best) / problem.eps()).exp_m1().abs().min(1.0);
+        }
+        if self.is_near(x) {
+            of_v.iter_mut().zip(&self.of_columns).zip(&self.scaling).for_each(|((out, sum), b)| *out = sum * b);
+        } else {
+            of_v.fill(0.0);
+            problem.each_row_of_plan(best, v, |_, row| axpy(1.0, row, of_v), ctx);
+        }
+        axpy(-1.0, problem.second_marginal(), of_v);
+        let residual = norm(&parts);
+        ctx.give(parts);
+        residual
     }
 
     /// The sums that the next step needs.
@@ -149,9 +174,7 @@ impl Solver<Transport> for Sinkhorn {
         initial: &[f64],
         ctx: &mut Ctx,
     ) -> Result<SinkhornState, SolveError> {
-        if let Some(position) = x.iter().position(|mass| *mass <= 0.0) {
-            return Err(SolveError::NotPositive { what: "x", position, value: x[position] });
-        }
+        check_masses(x)?;
         let (rows, columns) = (problem.rows(), problem.second_marginal().len());
         let [of_rows, of_columns, scaling] = [rows, columns, columns].map(|len| vec![0.0; len]);
         // The kernel stands at the u of the first step, near which all others will be.
@@ -162,6 +185,7 @@ impl Solver<Transport> for Sinkhorn {
         let mut state = SinkhornState { z, grad_z, kernel, scaling, of_rows, of_columns, residual: 0.0 };
         state.start(problem, x, ctx);
         state.sum(problem, x, ctx);
+        state.residual = state.residual_at_start(problem, x, ctx);
         Ok(state)
     }
 

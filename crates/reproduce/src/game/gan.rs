@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use super::{Paths, STEPS, drawing, paths, table};
 use crate::estimate::estimate;
 use crate::experiment::{Failure, Outcome};
-use crate::fit::FLOOR;
+use crate::fit::is_seen;
 use crate::random::Random;
 use crate::repeat::median;
 use crate::table::Table;
@@ -52,9 +52,9 @@ type Plane = [f64; 2];
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     /// 1 - l / log 2 at the best discriminator, at each step.
-    gaps: Paths,
+    pub(super) gaps: Paths,
     /// ‖g - g*‖ / ‖g*‖ of g1, g2 and g3 in theta at each of `COMPARED`, medians along the path of exact gradients.
-    errors: Vec<[f64; 3]>,
+    pub(super) errors: Vec<[f64; 3]>,
     real: Vec<Plane>,
     /// In the beginning, and in the end by each estimator at t = 1 and 30.
     samples: Vec<(String, Vec<Plane>)>,
@@ -268,7 +268,7 @@ pub(crate) fn measure(steps: usize, ctx: &mut Ctx) -> Result<Measured, Failure> 
 impl Measured {
     /// How much faster than that of g1 the error of `k` falls, over t where it is that of g2, between the last two of `COMPARED` at which it is above rounding.
     fn power(&self, k: usize) -> f64 {
-        let seen = self.errors.iter().take_while(|errors| errors[k] > FLOOR).count();
+        let seen = self.errors.iter().take_while(|errors| is_seen(errors[k], 1.0)).count();
         let Some(early) = seen.checked_sub(2) else { return f64::NAN };
         let over = |place: usize| if k == 1 { COMPARED[place] as f64 } else { 1.0 };
         let fall = |of: &dyn Fn(usize) -> f64| (of(early + 1) / of(early)).ln();
@@ -356,5 +356,47 @@ impl Measured {
             ("error of g2 over t", errors(1)),
             ("error of g3", errors(2)),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danskin::vector::{axpy, dot};
+
+    use super::*;
+
+    /// The slope of `value` at theta along a direction, by differences, beside that by `gradient`.
+    fn assert_slope(value: impl Fn(&Generator) -> f64, gradient: impl Fn(&Generator) -> Vec<f64>) {
+        let generator = Generator::new(&mut Random::new(2));
+        let step = 1e-5;
+        for seed in 0..4 {
+            let along = Random::new(seed).normal(generator.0.len());
+            let moved = |side: f64| {
+                let mut theta = generator.0.clone();
+                axpy(side * step, &along, &mut theta);
+                value(&Generator(theta))
+            };
+            let (numeric, found) = ((moved(1.0) - moved(-1.0)) / (2.0 * step), dot(&gradient(&generator), &along));
+            // Third derivatives, and rounding over the step, of a value of size 1.
+            assert!((numeric - found).abs() <= 1e-7 * (1.0 + found.abs()), "{numeric:e} {found:e}");
+        }
+    }
+
+    #[test]
+    fn products_with_derivatives_are_those_of_differences() {
+        let game = Game::new(&mut Random::new(1));
+        for (e, dual) in [([0.3, -1.2], [0.7, -0.4]), ([-0.8, 0.1], [0.0, 1.0])] {
+            assert_slope(
+                |generator| dot(&generator.point(e), &dual),
+                |generator| {
+                    let mut out = vec![0.0; generator.0.len()];
+                    generator.pull(e, dual, &mut out);
+                    out
+                },
+            );
+        }
+        let mut weights = Random::new(7).normal(2 * POINTS * FEATURES);
+        weights.iter_mut().for_each(|weight| *weight /= POINTS as f64);
+        assert_slope(|generator| dot(&game.design(generator), &weights), |generator| game.pull(generator, &weights));
     }
 }

@@ -34,9 +34,9 @@ const OUTER: usize = 400;
 pub(crate) struct Measured {
     /// 1 - rho times the least eigenvalue of Q.
     kappa: f64,
-    paths: Paths,
+    pub(super) paths: Paths,
     /// Where descent by g1 ends after twice the steps of each of `STEPS`.
-    doubled: Vec<f64>,
+    pub(super) doubled: Vec<f64>,
 }
 
 pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {

@@ -117,12 +117,22 @@ impl Experiment for Games {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_passes, failing};
+    use crate::testing::{assert_notices_nan, assert_passes, failing};
 
     #[test]
     fn every_claim_passes_and_fails_once_broken() {
         let sound = Games.measure(Size::Short, &mut Ctx::new()).unwrap();
         assert_passes(&Games, &sound);
+        for k in 0..3 {
+            assert_notices_nan(&Games, &sound, |m| m.gan.gaps[3][k].last_mut().unwrap());
+            assert_notices_nan(&Games, &sound, |m| &mut m.gan.errors[3][k]);
+            assert_notices_nan(&Games, &sound, |m| &mut m.robust.errors.errors[5][k]);
+        }
+        assert_notices_nan(&Games, &sound, |m| &mut m.robust.kappa);
+        assert_notices_nan(&Games, &sound, |m| &mut m.robust.worst);
+        assert_notices_nan(&Games, &sound, |m| m.matrix.paths[1][1].last_mut().unwrap());
+        assert_notices_nan(&Games, &sound, |m| m.matrix.paths[1][2].last_mut().unwrap());
+        assert_notices_nan(&Games, &sound, |m| &mut m.matrix.doubled[1]);
         for (name, broken) in sound.matrix.broken() {
             let found = failing(&Games, &Measured { matrix: broken, ..sound.clone() });
             assert!(found.len() == 1 && found[0].contains(name), "{name}: {found:?}");

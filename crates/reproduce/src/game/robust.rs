@@ -18,6 +18,7 @@ use crate::errors::Errors;
 use crate::estimate::estimate;
 use crate::experiment::{Failure, Outcome};
 use crate::random::Random;
+use crate::repeat::largest;
 use crate::verdict::{Rule, Verdict};
 
 const ROWS: usize = 40;
@@ -35,12 +36,12 @@ const LAST: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     /// max_i c_i ‖x*‖² / gamma.
-    kappa: f64,
+    pub(super) kappa: f64,
     /// ‖g - g*‖ / ‖g*‖ at x*.
-    errors: Errors,
+    pub(super) errors: Errors,
     paths: Paths,
     /// The worst loss of x*, with its penalty, over that of the x that is best where nothing moves.
-    worst: f64,
+    pub(super) worst: f64,
 }
 
 /// The gradient of mu/2 ‖x‖² - l(x), of which `gradient` is that of l.
@@ -96,7 +97,7 @@ pub(crate) fn measure(ctx: &mut Ctx) -> Result<Measured, Failure> {
         .zip(&labels)
         .map(|((u, z), y)| Logistic.second(u + dot(z, &saddle), *y).0 * square / GAMMA);
     let errors = Errors { steps: (1..=LAST).collect(), errors };
-    Ok(Measured { kappa: slowest.fold(0.0, f64::max), errors, paths, worst })
+    Ok(Measured { kappa: largest(slowest), errors, paths, worst })
 }
 
 impl Measured {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use danskin::adaptive::{Accuracy, Adaptive, Outcome as Met};
+use danskin::adaptive::{Accuracy, Adaptive};
 use danskin::ctx::Ctx;
 use danskin::data::Shipped;
 use danskin::prelude::*;
@@ -232,8 +232,19 @@ impl Run {
         }
         for wanted in WANTED {
             let found = Adaptive::new(Accuracy::Relative(wanted)).gradient_in(problem, x, None, ctx)?;
-            let error = distance(&found.gradient.value, &exact[0]) / norm(&exact[0]);
-            self.chosen.push(Chosen { wanted, met: found.outcome == Met::Met, passes: found.cost.passes, error });
+            let size = norm(&exact[0]);
+            let error = distance(&found.gradient.value, &exact[0]) / size;
+            let [bound, rounding] = found.gradient.certificate.map_or([f64::NAN; 2], |certificate| {
+                [certificate.bound, certificate.parts.rounding].map(|part| part / size)
+            });
+            self.chosen.push(Chosen {
+                wanted,
+                ended: found.outcome,
+                passes: found.cost.passes,
+                error,
+                bound,
+                rounding,
+            });
         }
         Ok(())
     }
@@ -310,12 +321,14 @@ impl<'b, S: Solver<AnyProblem>, R: Recorder<AnyProblem, S>> Read<'_, 'b, S, R> {
             of,
             t: self.solution.steps(),
             of_z: self.solution.cost_of_z().passes,
+            seconds_of_z: self.solution.cost_of_z().seconds,
             passes: gradient.cost.passes,
             bytes: before + gradient.cost.peak_bytes,
             seconds: gradient.cost.seconds,
             recorded: recorded(),
             error: distance(&gradient.value, exact) / norm(exact),
             iterations: gradient.linear.map(|linear| linear.iterations),
+            restarts: gradient.linear.map(|linear| linear.restarts),
             division: None,
         };
         self.readings.push(reading);

@@ -5,7 +5,7 @@ use danskin_bench::plot::{Axis, Curve, Drawing, MORE_COLOURS, colour};
 use danskin_bench::table::bytes;
 
 use super::measured::steps;
-use super::{ADAPTIVE, FIXED, HINDSIGHT, LAST, OF_ANY, Of, Run, WANTED, Way, fewest};
+use super::{ADAPTIVE, FIXED, HINDSIGHT, LAST, OF_ANY, Of, Reading, Run, WANTED, Way, fewest};
 use crate::fit::FLOOR;
 use crate::repeat::median;
 use crate::table::Table;
@@ -37,8 +37,8 @@ fn heading<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 const INSTANCE: [&str; 4] = ["instance", "n", "m", "L / lambda"];
 
 /// The decision, and what it rests on.
-pub(super) fn document(runs: &[Run]) -> String {
-    let runs: Vec<&Run> = runs.iter().filter(|run| !run.is_ridge).collect();
+pub(super) fn document(all: &[Run]) -> String {
+    let runs: Vec<&Run> = all.iter().filter(|run| !run.is_ridge).collect();
     let names = || FIXED.iter().map(|(name, ..)| *name);
     let mut text =
         String::from("Passes over D for z_T and the gradient, over the fewest; medians over the instances below.\n\n");
@@ -47,10 +47,10 @@ pub(super) fn document(runs: &[Run]) -> String {
         for wanted in WANTED {
             for (shape, is_wide) in [("n < m", true), ("n >= m", false)] {
                 let runs = runs.iter().filter(|run| (run.n < run.m) == is_wide);
-                let all: Vec<Vec<f64>> = runs
+                let each: Vec<Vec<f64>> = runs
                     .map(|run| run.fixed(of, wanted).into_iter().chain([run.adaptive(of, wanted)]).collect())
                     .collect();
-                let over = |k: usize| median(all.iter().map(|passes: &Vec<f64>| passes[k] / fewest(passes)));
+                let over = |k: usize| median(each.iter().map(|passes: &Vec<f64>| passes[k] / fewest(passes)));
                 let over: Vec<f64> = (0..=FIXED.len()).map(over).collect();
                 let take = match over.split_last() {
                     // The others' T was known beforehand.
@@ -94,6 +94,25 @@ pub(super) fn document(runs: &[Run]) -> String {
         };
         text += &row(run.cells().into_iter().chain(ways.map(cell)));
     }
+    text + &unproved(all)
+}
+
+/// A line for each gradient of which `Adaptive` did not prove what was asked; nothing where there is none.
+fn unproved(runs: &[Run]) -> String {
+    let mut text = String::new();
+    for run in runs {
+        for one in run.chosen.iter().filter(|one| !one.is_met()) {
+            text += &format!(
+                "\n{ADAPTIVE} did not prove a relative error of {:.0e}, {}: it ended with {}, its error {:.1e}, its bound {:.1e}, of which rounding {:.1e}.\n",
+                one.wanted,
+                run.title(),
+                one.ended.name(),
+                one.error,
+                one.bound,
+                one.rounding
+            );
+        }
+    }
     text
 }
 
@@ -112,7 +131,7 @@ pub(super) fn instances(runs: &[Run]) -> Table {
 }
 
 pub(super) fn costs(runs: &[Run]) -> Table {
-    let header = ["instance", "f is L", "t", "passes of z"].map(str::to_owned);
+    let header = ["instance", "f is L", "t", "passes of z", "seconds of z"].map(str::to_owned);
     let each = Way::ALL.into_iter().flat_map(|way| {
         ["error", "passes", "bytes", "recorded", "seconds"].map(|what| format!("{} {what}", way.name()))
     });
@@ -125,8 +144,9 @@ pub(super) fn costs(runs: &[Run]) -> Table {
                     .iter()
                     .filter(|one| one.by == SolverKind::GradientDescent && one.of == of && one.t == t)
                     .collect();
-                let of_z = at.first().map_or(f64::NAN, |one| one.of_z as f64);
-                let mut row = vec![k as f64, f64::from(u8::from(of == Of::Itself)), t as f64, of_z];
+                let of_z = at.first().map_or([f64::NAN; 2], |one| [one.of_z as f64, one.seconds_of_z]);
+                let mut row = vec![k as f64, f64::from(u8::from(of == Of::Itself)), t as f64];
+                row.extend(of_z);
                 for way in Way::ALL {
                     let one = at.iter().find(|one| one.way == way);
                     row.extend(one.map_or([f64::NAN; 5], |one| {
@@ -164,12 +184,21 @@ impl Run {
     }
 
     pub(super) fn errors(&self) -> Drawing {
+        self.errors_over("passes over D, for z after iterations t and the gradient", Reading::total)
+    }
+
+    pub(super) fn errors_in_time(&self) -> Drawing {
+        let across = "seconds, for z after iterations t and the gradient, several instances sharing the cores";
+        self.errors_over(across, |one| one.seconds_of_z + one.seconds)
+    }
+
+    fn errors_over(&self, across: &str, of: impl Fn(&Reading) -> f64) -> Drawing {
         let curve = |way: Way, colour| {
-            Curve::measured(way.name(), colour, self.of(way).map(|one| (one.total(), one.error)).collect())
+            Curve::measured(way.name(), colour, self.of(way).map(|one| (of(one), one.error)).collect())
         };
         Drawing {
             title: self.title(),
-            across: Axis::logarithmic("passes over D, for z after iterations t and the gradient"),
+            across: Axis::logarithmic(across),
             up: Axis::logarithmic("‖g - g*‖ / ‖g*‖"),
             curves: vec![
                 curve(Way::Analytic, colour(EstimatorKind::Analytic)),

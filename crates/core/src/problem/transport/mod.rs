@@ -35,6 +35,7 @@ use thiserror::Error;
 use super::{AssembleHessian, Objective, Point, Problem, Work};
 use crate::ctx::Ctx;
 use crate::design::{Design, DesignError};
+use crate::solver::SolveError;
 use crate::vector::{axpy, dot};
 
 /// Rows whose exponentials one thread computes at a time.
@@ -44,6 +45,14 @@ const ROWS_AT_A_TIME: usize = 16;
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum TransportError {
+    /// One of the measures has no points.
+    #[error("{rows} x {columns} points, expected at least one of each measure")]
+    Empty {
+        /// n.
+        rows: usize,
+        /// k, the length of b.
+        columns: usize,
+    },
     /// There is not one cost for each pair.
     #[error("{found} costs, expected {rows} x {columns}")]
     Costs {
@@ -100,9 +109,12 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// [`TransportError`] for a cost that is not finite, or one for each pair, and for masses and eps that are not above 0.
+    /// [`TransportError`] for a measure without points, for a cost that is not finite, or not one for each pair, and for masses and eps that are not above 0.
     pub fn new(rows: usize, cost: Vec<f64>, b: Vec<f64>, eps: f64) -> Result<Self, TransportError> {
         let columns = b.len();
+        if rows == 0 || columns == 0 {
+            return Err(TransportError::Empty { rows, columns });
+        }
         if rows.checked_mul(columns) != Some(cost.len()) {
             return Err(TransportError::Costs { rows, columns, found: cost.len() });
         }
@@ -222,19 +234,40 @@ impl Instance {
         ctx.give(row);
     }
 
-    /// The direction along which L falls where the marginals have other sums: by `share` of it in u.
-    fn falls(&self, x: &[f64], latent: usize) -> Option<Vec<f64>> {
+    /// The sums of x and b where they differ by more than rounding.
+    fn unequal(&self, x: &[f64]) -> Option<(f64, f64)> {
         let (of_x, of_b): (f64, f64) = (x.iter().sum(), self.b.iter().sum());
         let sizes = x.iter().chain(&self.b).fold(0.0, |sum, mass| sum + mass.abs());
-        let excess = of_x - of_b;
         // Sums of so many roundings.
         let rounding = (x.len() + self.columns()) as f64 * f64::EPSILON * sizes;
-        (excess.abs() > rounding).then(|| self.constant(latent, excess.signum()))
+        ((of_x - of_b).abs() > rounding).then_some((of_x, of_b))
+    }
+
+    /// The direction along which L falls where the marginals have other sums.
+    fn falls(&self, x: &[f64], latent: usize) -> Option<Vec<f64>> {
+        self.unequal(x).map(|(of_x, of_b)| self.constant(latent, (of_x - of_b).signum()))
+    }
+
+    /// That the masses x are above 0, and can be moved to b.
+    fn check(&self, x: &[f64]) -> Result<(), SolveError> {
+        check_masses(x)?;
+        match self.unequal(x) {
+            Some((found, expected)) => Err(SolveError::UnequalSums { what: "x", found, against: "b", expected }),
+            None => Ok(()),
+        }
     }
 
     /// `by` in u, and as much less in v where z holds it.
     fn constant(&self, latent: usize, by: f64) -> Vec<f64> {
         (0..latent).map(|j| if j < self.rows { by } else { -by }).collect()
+    }
+}
+
+/// That every mass is above 0.
+pub(crate) fn check_masses(x: &[f64]) -> Result<(), SolveError> {
+    match x.iter().position(|mass| *mass <= 0.0) {
+        Some(position) => Err(SolveError::NotPositive { what: "x", position, value: x[position] }),
+        None => Ok(()),
     }
 }
 
@@ -282,6 +315,11 @@ impl Objective for Transport {
 
     fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], _: &mut Ctx) {
         axpy(-scale, &at.z[..self.instance.rows], out);
+    }
+
+    /// Masses are above 0, and both marginals of the same sum.
+    fn check_parameter(&self, x: &[f64]) -> Result<(), SolveError> {
+        self.instance.check(x)
     }
 }
 
@@ -391,6 +429,11 @@ impl Objective for SemiDual {
     fn grad_x(&self, at: Point<'_>, scale: f64, out: &mut [f64], _: &mut Ctx) {
         axpy(-scale, at.z, out);
     }
+
+    /// As that of [`Transport`].
+    fn check_parameter(&self, x: &[f64]) -> Result<(), SolveError> {
+        self.instance.check(x)
+    }
 }
 
 impl Problem for SemiDual {
@@ -459,6 +502,9 @@ mod tests {
     fn what_is_no_transport_is_refused() {
         let new =
             |rows, cost: &[f64], b: &[f64], eps| Transport::new(rows, cost.to_vec(), b.to_vec(), eps).unwrap_err();
+        for (rows, columns) in [(0, 0), (0, 2), (2, 0)] {
+            assert_eq!(new(rows, &[], &vec![0.5; columns], 0.1), TransportError::Empty { rows, columns });
+        }
         assert_eq!(new(2, &[1.0; 3], &[0.5; 2], 0.1), TransportError::Costs { rows: 2, columns: 2, found: 3 });
         let found = new(2, &[1.0, 1.0, f64::INFINITY, 1.0], &[0.5; 2], 0.1);
         let infinite = DesignError::NotFinite { row: 1, column: 0, value: f64::INFINITY };
