@@ -17,7 +17,7 @@ from pathlib import Path
 import environment
 from compare import Parser, count, ended, positive, say
 from environment import HERE, REPOSITORY, WORK
-from processes import Failed
+from processes import Failed, OverTime
 from programs import Runner
 
 PEERS = ("celer", "scikit-learn")
@@ -73,7 +73,7 @@ def measure(name: str, ratio: float, sides: Sides, samples: int, gap: float) -> 
         say(f"{name}, lambda_max x {ratio:g}, {side}: tolerance")
         try:
             tolerances[side] = sides.tolerance(side, gap)
-        except Failed:
+        except (Failed, OverTime):
             tolerances[side] = None
     for sample in range(samples):
         for side, tolerance in tolerances.items():
