@@ -244,8 +244,8 @@ mod tests {
             let last = run.along[run.along.len() - 1].clone();
             run.along.fill(last);
         };
-        let damages: [(&dyn Fn(&mut Run), &[&str]); 3] =
-            [(&longer, &[slope]), (&turned, &[cosine]), (&level, &[slope, cosine])];
+        type Damage<'a> = (&'a dyn Fn(&mut Run), &'a [&'a str]);
+        let damages: [Damage<'_>; 3] = [(&longer, &[slope]), (&turned, &[cosine]), (&level, &[slope, cosine])];
         for (damage, claims) in damages {
             let mut broken = sound.clone();
             broken.logistic.iter_mut().for_each(damage);
