@@ -78,7 +78,6 @@ fn verdicts_without_numbers_are_reported_as_failed() {
         for (verdict, key) in [(0, "predicted"), (1, "found")] {
             let verdict = &report["verdicts"][verdict];
             assert!(verdict[key].is_null() && verdict["passed"] == false, "{verdict}");
-            assert!(validator.iter_errors(&report).all(|error| !error.instance_path().to_string().contains(key)));
         }
     }
 }

@@ -42,6 +42,8 @@ const SEED: u64 = 1;
 const SCALES: [f64; 3] = [2.0, 10.0, 1.0];
 /// The constant steps.
 const CONSTANT: [f64; 5] = [0.0025, 0.005, 0.01, 0.02, 0.04];
+/// What noise and later terms leave of an exponent; of products of two errors twice that.
+const NEAR: f64 = 0.075;
 /// Bins a decade, from t = 100 on, and t in each.
 const BINS: usize = 4;
 const STOPS: usize = 3;
@@ -283,18 +285,17 @@ impl Experiment for StochasticDescent {
                     names[0], -condition
                 );
                 let predicted = series.exponent_of(|place| foretold[place], series.late());
-                verdicts.push(Verdict::new(claim, predicted, Rule::Within(0.1), series.rate(0)));
+                verdicts.push(Verdict::new(claim, predicted, Rule::Within(0.05), series.rate(0)));
                 continue;
             }
-            // What noise and later terms leave of a rate; of products of two errors twice that.
             for (k, name) in names.into_iter().enumerate() {
                 let claim = format!("exponent in t of the {name}, a = {a}, c = {scale}");
-                verdicts.push(Verdict::new(claim, -powers[k] * a, Rule::Within(0.1 * powers[k]), series.rate(k)));
+                verdicts.push(Verdict::new(claim, -powers[k] * a, Rule::Within(NEAR * powers[k]), series.rate(k)));
             }
         }
         for (k, name) in names.into_iter().enumerate() {
             let claim = format!("exponent in rho of the floor of the {name}, constant steps");
-            verdicts.push(Verdict::new(claim, powers[k], Rule::Within(0.1 * powers[k]), constant.exponent(k, 0.0)));
+            verdicts.push(Verdict::new(claim, powers[k], Rule::Within(NEAR * powers[k]), constant.exponent(k, 0.0)));
         }
         let mut tables = vec![constant.table("constant", "rho")];
         let mut drawings = Vec::new();
