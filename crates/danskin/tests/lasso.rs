@@ -236,10 +236,10 @@ fn a_kink_is_told_as_one() {
     };
     let away = kinks([3.0, 0.25]);
     assert_eq!((away.support, away.least, away.slack), (1, 2.0, 0.75));
-    assert!(!away.are_met(1e-6));
+    assert!(!away.are_met(1e-6, 3.0));
     let met = kinks([3.0, 1.0]);
     assert_eq!((met.support, met.slack), (1, 0.0));
-    assert!(met.are_met(1e-6));
+    assert!(met.are_met(1e-6, 3.0));
     // Left and right slopes of z*_2 in u_2 are 0 and 1.
     let z = |u: f64| minimiser(&problem, &[3.0, u])[1];
     assert_eq!((z(1.0) - z(0.75)) / 0.25, 0.0);

@@ -434,8 +434,10 @@ impl Run<'_> {
         let at = Point { z: &found.z, x, memo: &memo, grad_z: &[] };
         let objective = problem.value(at, self.ctx);
         let gap = self.has_gap(problem, x).then_some(found.residual);
-        // z is off by the root of a gap.
-        let accuracy = (args.tolerance.max(gap.unwrap_or(0.0) / scale.max(f64::MIN_POSITIVE))).sqrt().max(1e-12);
+        // z is off by the root of a gap, about.
+        let left = gap.map_or(args.tolerance, |gap| gap / scale.max(f64::MIN_POSITIVE));
+        let largest = z.iter().fold(0.0_f64, |largest, z| largest.max(z.abs()));
+        let kinks = KinksReport::new(kinks, left.sqrt().max(ROUNDING), largest);
         let support = z.iter().filter(|z| **z != 0.0).count();
 
         let (mut notes, mut estimators) = (String::new(), BTreeMap::new());
@@ -498,7 +500,7 @@ impl Run<'_> {
             relative_gap: gap.map(|gap| gap / scale),
             support,
             intercept: args.intercept.then(|| found.z[features]),
-            kinks: KinksReport::new(kinks, accuracy),
+            kinks,
             cost: found.cost.into(),
             columns_seconds: found.columns,
             estimators,
@@ -515,18 +517,19 @@ impl Run<'_> {
                 lambda / lambda_max,
                 found.cost.seconds
             ))?;
-            if kinks.are_met(accuracy) && !found.gradients.is_empty() {
-                warn(&format!(
-                    "z* has a kink near this x, or may have: the least coefficient is {:.1e}, the least slack off the support {:.1e} of lambda; \
-                     one-sided derivatives differ at a kink",
-                    kinks.least, kinks.slack
-                ));
+            if !found.gradients.is_empty()
+                && let Some(note) = kinks.note()
+            {
+                warn(&note);
             }
             print(&format!("written to {}: report.json, {}\n", args.output.display(), written.join(", ")))?;
         }
         Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
     }
 }
+
+/// What numbers of the size of z, and slacks, are known to at the best.
+const ROUNDING: f64 = 1e-10;
 
 /// What a path leaves.
 const OF_PATHS: [&str; 3] = ["path.csv", "path-z.csv", "path.svg"];

@@ -53,9 +53,27 @@ pub(super) struct KinksReport {
 }
 
 impl KinksReport {
-    pub(super) fn new(kinks: Kinks, accuracy: f64) -> Self {
+    /// Of a z that is known to `accuracy`, relative to its `largest` entry.
+    pub(super) fn new(kinks: Kinks, accuracy: f64, largest: f64) -> Self {
         let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-        Self { least_coefficient: finite(kinks.least), least_slack: finite(kinks.slack), met: kinks.are_met(accuracy) }
+        Self {
+            least_coefficient: finite(kinks.least),
+            least_slack: finite(kinks.slack),
+            met: kinks.are_met(accuracy, largest),
+        }
+    }
+
+    /// What to know of a kink that is met.
+    pub(super) fn note(&self) -> Option<String> {
+        let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:.1e}"));
+        self.met.then(|| {
+            format!(
+                "z* has a kink at this x, or may have: least coefficient {}, least slack off the support {} of lambda; \
+                 derivatives differ on its two sides",
+                number(self.least_coefficient),
+                number(self.least_slack)
+            )
+        })
     }
 }
 

@@ -82,10 +82,10 @@ pub struct Kinks {
 }
 
 impl Kinks {
-    /// Whether z is at a kink, as far as a z with relative errors of `tolerance` can tell: z*(x) then has other slopes on one side of x than on the other along
-    /// some direction, or one cannot say that it has not.
+    /// Whether z is at a kink, as far as a z can tell that is known to `tolerance` times `largest`, its largest entry: z*(x) then has other slopes on one side of x than on
+    /// the other along some direction, or one cannot say that it has not.
     #[must_use]
-    pub fn are_met(&self, tolerance: f64) -> bool {
-        self.slack <= tolerance || self.least <= tolerance
+    pub fn are_met(&self, tolerance: f64, largest: f64) -> bool {
+        self.slack <= tolerance || self.least <= tolerance * largest
     }
 }
