@@ -244,15 +244,16 @@ mod tests {
             let last = run.along[run.along.len() - 1].clone();
             run.along.fill(last);
         };
-        type Damage<'a> = (&'a dyn Fn(&mut Run), &'a [&'a str]);
-        let damages: [Damage<'_>; 3] = [(&longer, &[slope]), (&turned, &[cosine]), (&level, &[slope, cosine])];
-        for (damage, claims) in damages {
+        let check = |damage: fn(&mut Run), claims: &[&str]| {
             let mut broken = sound.clone();
             broken.logistic.iter_mut().for_each(damage);
             let found = failing(&Jacobian, &broken);
             let is_meant = found.len() == claims.len() && found.iter().zip(claims).all(|(a, b)| a.starts_with(b));
             assert!(is_meant, "{claims:?}: {found:?}");
-        }
+        };
+        check(longer, &[slope]);
+        check(turned, &[cosine]);
+        check(level, &[slope, cosine]);
         assert_notices_nan(&Jacobian, &sound, |m| &mut m.logistic[19].slope[3]);
         assert_notices_nan(&Jacobian, &sound, |m| m.logistic[19].along.last_mut().unwrap().last_mut().unwrap());
         assert_notices_nan(&Jacobian, &sound, |m| m.ridge[19].along.last_mut().unwrap().last_mut().unwrap());

@@ -28,7 +28,7 @@ const SHOWN: i32 = 30;
 const LEFT: i32 = 76;
 const LETTER: i32 = 8;
 /// Lengths of the dashes of what theory predicts, of the gaps between them, and their grey: one after another in a drawing.
-const DASHES: [(u32, u32, u8); 4] = [(7, 4, 70), (2, 4, 70), (16, 5, 130), (4, 7, 130)];
+const DASHES: [(u32, u32, u8); 4] = [(7, 4, 70), (2, 4, 70), (16, 5, 110), (4, 7, 110)];
 
 /// Why a plot could not be drawn.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
