@@ -41,6 +41,7 @@ fn workplace() -> Workplace {
         .write("narrow.svm", "1 1:1 2:1\n")
         .write("dense.csv", ROWS.map(|row| row.map(|v| v.to_string()).join(",")).join("\n"))
         .write("u.txt", SIGNAL.map(|u| u.to_string()).join(" "))
+        .write("zeros.txt", "0 0 0 0 0 0 0 0")
         .write("columns.txt", "1 2 0 0.5 1")
         .write("negative.txt", "1 2 0 -0.5 1")
         .write("rows.txt", "1 2 1 0 1 3 1 0.5");
@@ -197,6 +198,10 @@ fn every_kind_of_problem_has_its_report() {
             assert!(number(&report, "/relative_gap") <= 1e-8);
         }
     }
+    // The column of ones is none of the design's entries.
+    lasso(&work, "--design d.svm --lambda 1 --wrt design --intercept --estimator implicit", 0);
+    let entries = ROWS.iter().flatten().filter(|value| **value != 0.0).count();
+    assert_eq!(work.vector("out/implicit.npy").len(), entries);
     // Without a penalty the rows interpolate nothing: there are more of them than columns.
     assert_eq!(lasso(&work, "--design d.svm --lambda 0", 0)["support"], 5);
     let intercept = lasso(&work, "--design d.svm --lambda 1e6 --intercept", 0);
@@ -228,7 +233,8 @@ fn a_path_is_written_and_drawn() {
         }
     }
     assert!(apart(&z, &from_path) <= 1e-4, "{z:?} {from_path:?}");
-    // A run without a path leaves none of an earlier one.
+    // A run without a path or a gradient leaves none of an earlier one.
+    assert_eq!(work.run("lasso --design d.svm --lambda 1 --estimator all --output out").code, 0);
     let ran = work.run("lasso --design d.svm --lambda 1 --output out");
     assert_eq!((ran.code, names(&work.path("out"))), (0, vec!["report.json".to_owned(), "z.npy".to_owned()]));
 }
@@ -262,6 +268,11 @@ fn what_does_not_fit_is_refused() {
         ("--design d.svm --lambda 0 --wrt regularisation", "no logarithm"),
         ("--design d.svm --lambda 1 --per-feature", "--wrt regularisation"),
         ("--design d.svm --lambda 0 --path 5", "above 0"),
+        ("--design d.svm --lambda 1e-310 --path 5", "inf times"),
+        ("--design d.svm --lambda 1e5 --path 5", "lambda_max"),
+        ("--design d.svm --lambda 1 --path 99999999999", "1..=10000"),
+        ("--design d.svm --lambda 1 --nonnegative --intercept", "cannot be used with"),
+        ("--design d.svm --target zeros.txt --lambda-ratio 0.5", "lambda_max is 0"),
         ("--design d.svm --lambda 1 --estimator auto", "danskin gradient"),
         ("--design d.svm --lambda 1 --validation-design held.svm --estimator analytic", "for L alone"),
         ("--design d.svm --lambda 1 --validation-design narrow.svm --estimator implicit", "2 columns, expected the 5"),

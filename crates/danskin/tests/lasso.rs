@@ -84,6 +84,13 @@ fn variants<L: Loss + Clone>(
             ("lasso", plain()),
             ("elastic net", plain().elastic(0.7).unwrap()),
             ("nonnegative", plain().nonnegative()),
+            (
+                "nonnegative, a free column",
+                plain()
+                    .nonnegative()
+                    .grouped(vec![lambda], (0..m).map(|j| if j == 3 { FREE } else { 0 }).collect())
+                    .unwrap(),
+            ),
             ("weighted rows", plain().weighted(weights).unwrap()),
             ("weighted columns", plain().grouped(lambdas, (0..m as u32).collect()).unwrap()),
             (
@@ -112,6 +119,9 @@ fn rules<L: Loss + Clone>(loss: &L, y: &[f64], lambda: f64) {
             check_rule(&problem, &ista, &x, 9).unwrap_or_else(|error| panic!("{name}: ista: {error}"));
             check_rule(&problem, &fista, &x, 14).unwrap_or_else(|error| panic!("{name}: fista: {error}"));
             let sweeps = CoordinateDescent::default();
+            if loss.is_quadratic() {
+                check_rule(&problem, &sweeps, &x, 5).unwrap_or_else(|error| panic!("{name}: sweeps: {error}"));
+            }
             let begun = Solve::new(&problem, &sweeps, &x).stop(Stop::steps(0)).run().unwrap();
             let sweeps = CoordinateDescent::with_curvatures(begun.state().columns().curvatures().to_vec());
             check_rule(&problem, &sweeps, &x, 5).unwrap_or_else(|error| panic!("{name}: sweeps: {error}"));
@@ -225,6 +235,33 @@ fn working_sets_find_the_minimum() {
     working_sets(&Poisson, &counts, 1.0);
 }
 
+/// Where z must not be negative, its bound is a kink of columns without a penalty too: z*_2 = max(u_2, 0) is 0 around u_2 = -1.
+#[test]
+fn the_bound_of_a_free_column_is_a_kink() {
+    let design = Design::dense(2, 2, vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+    let problem = Lasso::new(design, Squared, 0.0).unwrap().nonnegative();
+    let (x, c) = ([1.0, -1.0], Linear(vec![-1.0, -2.0]));
+    let solver = ActiveSet::default();
+    let solved = Solve::new(&problem, &solver, &x).run().unwrap();
+    let g3 = solved.gradient_of(&c, &OnSupport::<DenseCholesky>::default()).unwrap();
+    assert_eq!((g3.value, g3.kinks.unwrap().slack), (vec![-1.0, 0.0], 1.0));
+    let (ista, sweeps) = (Ista::default(), CoordinateDescent::default());
+    let by_ista = Solve::new(&problem, &ista, &x).stop(Stop::steps(900)).record(Tape::new()).run().unwrap();
+    assert!(distance(&by_ista.gradient_of(&c, &Automatic).unwrap().value, &[-1.0, 0.0]) <= 1e-12);
+    let by_sweeps = Solve::new(&problem, &sweeps, &x).stop(Stop::steps(2)).record(Tape::new()).run().unwrap();
+    assert_eq!(by_sweeps.gradient_of(&c, &Automatic).unwrap().value, [-1.0, 0.0]);
+}
+
+/// Where no gap is known, FISTA is not done before z_t is: at y_t alone the gradient may vanish.
+#[test]
+fn fista_ends_at_a_minimum_where_no_gap_is_known() {
+    let design = Design::dense(2, 1, vec![1.4, 1.2]).unwrap();
+    let problem = SparseGlm::new(design, SquaredHinge, 0.0).unwrap();
+    let solver = Fista::default();
+    let solved = Solve::new(&problem, &solver, &[-1.0, -1.0]).stop(Stop::tolerance(1e-8)).run().unwrap();
+    assert!(problem.value(solved.point(), &mut Ctx::new()) <= 1e-12, "{:?}", solved.z());
+}
+
 /// With D = I the Lasso is soft thresholding: z*_j = soft(u_j, lambda), with a kink in u_j at |u_j| = lambda.
 #[test]
 fn a_kink_is_told_as_one() {
@@ -260,7 +297,7 @@ fn supports_without_a_coordinate_give_gradients() {
 fn bounded<L: Loss + Clone>(loss: &L, y: &[f64], lambda: f64, steps: usize, seed: u64) -> Result<(), String> {
     let design = random::design(y.len(), 8, 3, seed);
     for (name, problem, x) in variants(&design, loss, y, lambda) {
-        if name.starts_with("a free column") {
+        if name.contains("a free column") {
             // The residual is another measure.
             continue;
         }
@@ -322,7 +359,7 @@ fn certified(y: &[f64], lambda: f64, steps: usize, seed: u64) -> Result<(), Stri
                         Err(reason) => {
                             let open = name.ends_with("design")
                                 || name == "weighted columns, regularisation"
-                                || name.starts_with("a free column");
+                                || name.contains("a free column");
                             if !open {
                                 return Err(format!("{what}: {reason}"));
                             }

@@ -1,12 +1,14 @@
 //! The flags of `danskin lasso`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use danskin::prelude::{LossName, Wrt};
 
-use crate::args::{Estimators, ReadArgs, not_negative, number, positive, whole, wrt};
+use crate::args::{Estimators, ReadArgs, not_negative, number, positive, wrt};
+
+/// Points of a path at the most.
+const MAX_POINTS: i64 = 10_000;
 
 /// How z is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,7 +56,7 @@ pub(crate) struct LassoArgs {
     /// The share A of |z| in an elastic net, lambda (A |z| + (1 - A) z²/2); above 0 and at most 1.
     #[arg(long, value_name = "A", default_value = "1", value_parser = share)]
     pub(crate) l1_ratio: f64,
-    /// Over z >= 0.
+    /// Over z >= 0, columns without a penalty included.
     #[arg(long)]
     pub(crate) nonnegative: bool,
     /// What lambda is multiplied by in each column: a .npy or text file of m numbers at least 0; 0 leaves a column free. x of --wrt regularisation is then per feature.
@@ -63,21 +65,21 @@ pub(crate) struct LassoArgs {
     /// The weights of the rows: a .npy or text file of n numbers at least 0; 1 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Add a column of ones that has no penalty; its coefficient is in report.json.
-    #[arg(long)]
+    /// Add a column of ones that has no penalty; its coefficient is in report.json. Not with --nonnegative, which would hold it too.
+    #[arg(long, conflicts_with = "nonnegative")]
     pub(crate) intercept: bool,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
-    /// Minima at K lambdas, evenly in their logarithms from lambda_max down to lambda, each from the one before: path.csv, path-z.csv and path.svg.
-    #[arg(long, value_name = "K", value_parser = whole)]
-    pub(crate) path: Option<NonZeroUsize>,
+    /// Minima at K lambdas, evenly in their logarithms from lambda_max down to lambda, each from the one before and all by cd: path.csv, path-z.csv and path.svg.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=MAX_POINTS))]
+    pub(crate) path: Option<u32>,
     /// How z is found.
     #[arg(long, value_name = "NAME", default_value = "cd")]
     pub(crate) method: Method,
     /// Stop at a duality gap of F times L at z = 0.
     #[arg(long, value_name = "F", default_value = "1e-8", value_parser = not_negative)]
     pub(crate) tolerance: f64,
-    /// Steps at the most: sweeps and models of cd, proximal steps of the others.
+    /// Steps at the most: proximal steps of ista and fista, sweeps of the automatic estimator of cd; of cd itself solves of the quadratic problem or models, few of which do.
     #[arg(long, value_name = "T", default_value = "100000")]
     pub(crate) iterations: usize,
     /// The piece that is x: targets (u), weights (of the rows), regularisation (log lambda) or design (the stored entries of D).

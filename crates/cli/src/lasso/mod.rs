@@ -205,6 +205,10 @@ impl Run<'_> {
             (Some(lambda), _) => lambda,
             (None, ratio) => ratio.unwrap_or(1.0) * lambda_max,
         };
+        ensure!(
+            self.args.lambda.is_some() || lambda_max > 0.0,
+            "--lambda-ratio: lambda_max is 0, as no column has a slope at z = 0: give --lambda"
+        );
         ensure!(lambda.is_finite(), "lambda is {lambda}: lambda_max is {lambda_max}, give --lambda");
         ensure!(
             lambda > 0.0 || self.args.wrt != Wrt::Regularisation,
@@ -229,14 +233,20 @@ impl Run<'_> {
             )));
         }
         let features = self.data.design.columns() - usize::from(self.args.intercept);
-        let lambdas: Vec<f64> =
-            factors((lambda_max / lambda).max(1.0), count.get()).iter().map(|f| f * lambda).collect();
+        let ratio = lambda_max / lambda;
+        if !(1.0..f64::INFINITY).contains(&ratio) {
+            let message =
+                anyhow!("--path from lambda_max = {lambda_max:e} down to lambda = {lambda:e}: {ratio:e} times");
+            return Err(Failure::Input(message));
+        }
+        let gap_is_known = self.has_gap(unit, x);
+        let lambdas: Vec<f64> = factors(ratio, count as usize).iter().map(|factor| factor * lambda).collect();
         let mut each = |point: PathPoint<'_>| {
             let z = &point.z[..features];
             points.push(PathReport {
                 lambda: point.factor,
                 objective: point.value,
-                gap: point.residual,
+                gap: gap_is_known.then_some(point.residual),
                 support: z.iter().filter(|z| **z != 0.0).count(),
                 converged: point.converged,
                 seconds: point.seconds,
@@ -374,6 +384,21 @@ impl Run<'_> {
         self.with_outer(|outer, ctx| solution.gradient_in(outer, &ByGap(Automatic), ctx))
     }
 
+    /// Numbers of the entries of D, those of the column of ones left out; of anything else all of them.
+    fn without_ones(&self, problem: &Problem<'_>, values: &[f64]) -> Vec<f64> {
+        if !(self.args.intercept && problem.is_of_design()) {
+            return values.to_vec();
+        }
+        let (last, mut kept, mut next) = (problem.design().columns() - 1, Vec::with_capacity(values.len()), 0);
+        problem.design().for_each_entry(|_, column, _| {
+            if column != last {
+                kept.push(values[next]);
+            }
+            next += 1;
+        });
+        kept
+    }
+
     /// When a solve ends whose residual at z = 0 is `initial`: where residuals are gaps, at a gap of `target`.
     fn stop(&mut self, problem: &Problem<'_>, x: &[f64], initial: f64, target: f64) -> Stop {
         let tolerance = if self.has_gap(problem, x) && initial > 0.0 { target / initial } else { self.args.tolerance };
@@ -442,10 +467,16 @@ impl Run<'_> {
 
         let (mut notes, mut estimators) = (String::new(), BTreeMap::new());
         let mut failed = found.status == Status::Diverged;
+        for kind in EstimatorKind::ALL.iter().filter(|kind| found.gradients.iter().all(|(found, _)| found != *kind)) {
+            folder.remove(&format!("{kind}.npy"))?;
+        }
         for (kind, gradient) in &found.gradients {
             let file = format!("{kind}.npy");
             match gradient {
-                Ok(gradient) => folder.write(&file, |out| write_vector(out, &gradient.value))?,
+                Ok(gradient) => {
+                    let value = self.without_ones(problem, &gradient.value);
+                    folder.write(&file, |out| write_vector(out, &value))?;
+                }
                 Err(_) => folder.remove(&file)?,
             }
             failed |= gradient.is_err();
@@ -459,12 +490,14 @@ impl Run<'_> {
             let cost = gradient.as_ref().ok().map(|gradient| gradient.cost);
             estimators.insert(kind.name(), EstimateReport::new(gradient, cost));
         }
+        let mut written = Vec::new();
         if found.status == Status::Diverged {
             folder.remove("z.npy")?;
+            warn("a number overflowed: there is no z");
         } else {
             folder.write("z.npy", |out| write_vector(out, z))?;
+            written.push("z.npy".to_owned());
         }
-        let mut written = vec!["z.npy".to_owned()];
         if args.path.is_some() {
             folder.write_named_table("path.csv", csv_of(points.iter()))?;
             folder.write_named_table("path-z.csv", csv_of(coefficients.iter()))?;
@@ -490,7 +523,7 @@ impl Run<'_> {
             penalty_weights: file(&args.penalty_weights),
             weights: file(&args.weights),
             wrt: args.wrt.name(),
-            parameters: x.len(),
+            parameters: self.without_ones(problem, x).len(),
             method: args.method.name(),
             tolerance: args.tolerance,
             status: found.status.name(),
@@ -522,7 +555,8 @@ impl Run<'_> {
             {
                 warn(&note);
             }
-            print(&format!("written to {}: report.json, {}\n", args.output.display(), written.join(", ")))?;
+            written.insert(0, "report.json".to_owned());
+            print(&format!("written to {}: {}\n", args.output.display(), written.join(", ")))?;
         }
         Ok(if failed { ExitCode::from(ESTIMATOR_FAILED) } else { ExitCode::SUCCESS })
     }

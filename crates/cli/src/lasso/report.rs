@@ -82,7 +82,8 @@ impl KinksReport {
 pub(super) struct PathReport {
     pub(super) lambda: f64,
     pub(super) objective: f64,
-    pub(super) gap: f64,
+    /// `None` where the dual problem is not known.
+    pub(super) gap: Option<f64>,
     pub(super) support: usize,
     pub(super) converged: bool,
     pub(super) seconds: f64,

@@ -11,14 +11,15 @@ use crate::problem::{Objective, Point};
 
 /// Cyclic coordinate descent.
 ///
-/// The curvatures c_j by which coordinates move are constants also where x is differentiated, as step sizes are.
+/// Of a quadratic loss each coordinate moves to its minimum, by a curvature c_j that is differentiated with the rest; of others c_j is a bound, and a constant also where x is
+/// differentiated, as step sizes are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CoordinateDescent {
     curvatures: Option<Vec<f64>>,
 }
 
 impl CoordinateDescent {
-    /// By the curvatures `curvatures`, length m, kept whatever happens, instead of bounds found at z_0.
+    /// By the curvatures `curvatures`, length m, kept whatever happens, instead of bounds found at z_0; they are constants then.
     #[must_use]
     pub fn with_curvatures(curvatures: Vec<f64>) -> Self {
         Self { curvatures: Some(curvatures) }

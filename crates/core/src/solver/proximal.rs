@@ -2,7 +2,7 @@
 //!
 //! The iterate is s_t, which is sparse; the gradient is known at y_t, so that T steps take T + 1 passes. By F's linear D s_{t+1} = (D y_{t+1} + beta_t D s_t)
 //! / (1 + beta_t), the value of L at s_t is known without a pass, and with it the duality gap, which is the residual; where the problem knows none, the
-//! residual is ‖y_t - s_{t+1}‖ / rho.
+//! residual is (‖y_t - s_{t+1}‖ + ‖y_t - s_t‖) / rho, which vanishes where s_t is the minimum alone.
 //!
 //! beta follows the sequence beta_t = (theta_t - 1) / theta_{t+1}, theta_0 = 1, theta_{t+1} = (1 + sqrt(1 + 4 theta_t²)) / 2.
 //!
@@ -175,7 +175,8 @@ impl ProximalState {
         let primal = Point { z: &self.s, x, memo: self.memo(), grad_z: &[] };
         let dual = Point { z: point, x, memo: &self.memo, grad_z: &self.gradient };
         self.residual = problem.gap(primal, dual).unwrap_or_else(|| {
-            point.iter().zip(&self.next).map(|(y, next)| (y - next) * (y - next)).sum::<f64>().sqrt() / self.rho
+            let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+            (apart(point, &self.next) + apart(point, &self.s)) / self.rho
         });
     }
 

@@ -91,6 +91,11 @@ impl ElasticNet {
         }
     }
 
+    /// Whether a coordinate is neither at the kink of l |z| nor, where z must not be negative, at its bound.
+    fn is_smooth(&self, z: f64, l: f64) -> bool {
+        z != 0.0 || (l == 0.0 && !self.nonnegative)
+    }
+
     /// [l, q] of lambda.
     fn parts(&self, lambda: f64) -> [f64; 2] {
         [self.share * lambda, (1.0 - self.share) * lambda]
@@ -151,7 +156,7 @@ impl<L: Loss> SparseGlm<L> {
         }
     }
 
-    /// The same problem over z >= 0.
+    /// The same problem over z >= 0, columns without a penalty included.
     #[must_use]
     pub fn nonnegative(self) -> Self {
         Self { penalty: ElasticNet { nonnegative: true, ..self.penalty }, ..self }

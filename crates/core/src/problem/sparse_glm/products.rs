@@ -54,7 +54,7 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     fn prox_pull(&self, rho: f64, x: &[f64], z: &[f64], dual: &mut [f64], x_out: &mut [f64]) {
         let moves = self.smooth.differentiated() == Wrt::Regularisation && !x_out.is_empty();
         self.each(x, |[l, q], group, j| {
-            dual[j] = if is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
+            dual[j] = if self.penalty.is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
             if moves && l > 0.0 {
                 x_out[group] -= dual[j] * rho * slope(z[j], [l, q]);
             }
@@ -65,14 +65,14 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
         let moves = self.smooth.differentiated() == Wrt::Regularisation;
         self.each(x, |[l, q], group, j| {
             let change = if moves && l > 0.0 { rho * slope(z[j], [l, q]) * dx[group] } else { 0.0 };
-            tangent[j] = if is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
+            tangent[j] = if self.penalty.is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
         });
     }
 
     fn least_subgradient(&self, x: &[f64], z: &[f64], gradient: &mut [f64]) {
         self.each(x, |[l, q], _, j| {
             let g = gradient[j];
-            gradient[j] = if is_smooth(z[j], l) {
+            gradient[j] = if self.penalty.is_smooth(z[j], l) {
                 g + slope(z[j], [l, q])
             } else {
                 // What is left after the best slope of l |z| in [-l, l], or below it where z can only rise.
@@ -128,7 +128,7 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     fn support(&self, x: &[f64], z: &[f64]) -> Vec<usize> {
         let mut support = Vec::new();
         self.each(x, |[l, _], _, j| {
-            if is_smooth(z[j], l) {
+            if self.penalty.is_smooth(z[j], l) {
                 support.push(j);
             }
         });
@@ -163,22 +163,20 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     fn kinks(&self, x: &[f64], z: &[f64], gradient: &[f64]) -> Kinks {
         let mut kinks = Kinks { support: 0, least: f64::INFINITY, slack: f64::INFINITY };
         self.each(x, |[l, _], _, j| {
-            if is_smooth(z[j], l) {
+            if self.penalty.is_smooth(z[j], l) {
                 kinks.support += 1;
                 if l > 0.0 {
                     kinks.least = kinks.least.min(z[j].abs());
                 }
             } else {
-                kinks.slack = kinks.slack.min(-self.penalty.beyond(gradient[j], l) / l);
+                // Without an l1 part it is the bound of z alone that holds, by the slope.
+                let beyond = self.penalty.beyond(gradient[j], l);
+                let unit = if l > 0.0 { l } else { beyond.abs() };
+                kinks.slack = kinks.slack.min(if unit > 0.0 { -beyond / unit } else { 0.0 });
             }
         });
         kinks
     }
-}
-
-/// Whether a coordinate is not at the kink of l |z|.
-pub(super) fn is_smooth(z: f64, l: f64) -> bool {
-    z != 0.0 || l == 0.0
 }
 
 /// The derivative of l |z| + q z²/2 where z is not 0.

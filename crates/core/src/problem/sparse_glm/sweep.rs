@@ -4,7 +4,8 @@
 //! for j = 1 .. m:   g_j = <d_j, w phi_u>,   z_j <- prox_{R / c_j}(z_j - g_j / c_j),   u <- u + (change of z_j) d_j
 //! ```
 //!
-//! with d_j the columns of D and c_j = sum_i w_i kappa_i d_ij², kappa_i a bound on phi_uu: for the squared loss the exact minimum. c_j is held constant in x.
+//! with d_j the columns of D and c_j = sum_i w_i kappa_i d_ij², kappa_i a bound on phi_uu. Of a quadratic loss that is the exact minimum, and c_j is differentiated where it
+//! depends on x, the weights or the entries of D: dz_j/dc_j = (z_j before - after) / (c_j + q). Of others it is held constant in x, and so are curvatures that were given.
 //!
 //! A sweep is differentiated coordinate by coordinate. Backwards, with b the adjoint of u (0 at the end of a sweep, as u = D z) and Q, K the derivatives of prox:
 //!
@@ -14,7 +15,7 @@
 //! ```
 
 use super::SparseGlm;
-use super::products::{is_smooth, slope};
+use super::products::slope;
 use crate::ctx::Ctx;
 use crate::design::Design;
 use crate::problem::coordinatewise::{Coordinatewise, Swept};
@@ -32,6 +33,8 @@ pub struct Columns {
     starts: Vec<usize>,
     /// c_j, length m.
     curvatures: Vec<f64>,
+    /// phi_uu of each row where they are constants by which c_j is differentiated; else empty.
+    bends: Vec<f64>,
     /// [l, q] of each coordinate, length m.
     parts: Vec<[f64; 2]>,
     /// The group of each coordinate, length m.
@@ -92,9 +95,14 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
             places: Vec::new(),
             starts: Vec::new(),
             curvatures: vec![0.0; m],
+            bends: Vec::new(),
             parts,
             groups,
         };
+        let row = self.smooth.row(at.x);
+        if Loss::is_quadratic(row.loss) {
+            columns.bends = row.targets.iter().map(|&y| row.loss.second(0.0, y).0).collect();
+        }
         if self.smooth.differentiated() == Wrt::Design {
             // Exact: there are fewer entries than a number of 53 bits can count.
             let numbered: Vec<f64> = (0..matrix.entries()).map(|k| k as f64).collect();
@@ -115,6 +123,7 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
     }
 
     fn curvatures_mut<'a>(&self, columns: &'a mut Columns) -> &'a mut [f64] {
+        columns.bends.clear();
         &mut columns.curvatures
     }
 
@@ -178,7 +187,7 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
                 continue;
             }
             let along = columns.dot(j, &b);
-            let through = if is_smooth(after, l) { (dual[j] + along) / (1.0 + q / c) } else { 0.0 };
+            let through = if self.penalty.is_smooth(after, l) { (dual[j] + along) / (1.0 + q / c) } else { 0.0 };
             dual[j] = through - along;
             let moved = -through / c;
             if moved == 0.0 {
@@ -191,10 +200,12 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
                 let (y, weight) = (row.targets[i], row.weight(i));
                 let (phi_uu, phi_uy) = row.loss.second(u[i], y);
                 b[i] += moved * weight * phi_uu * d;
+                // g_j at z_j before, and c_j times how far z_j went: their sum is what the minimum depends on.
+                let bend = columns.bends.get(i).map_or(0.0, |bend| bend * change);
                 match wrt {
                     Wrt::Targets => x_out[i] += moved * weight * phi_uy * d,
-                    Wrt::Weights => x_out[i] += moved * row.loss.first(u[i], y).0 * d,
-                    Wrt::Design => x_out[k] += moved * weight * row.loss.first(u[i], y).0,
+                    Wrt::Weights => x_out[i] += moved * (row.loss.first(u[i], y).0 * d + bend * d * d),
+                    Wrt::Design => x_out[k] += moved * weight * (row.loss.first(u[i], y).0 + 2.0 * bend * d),
                     Wrt::Regularisation => {}
                 }
             });
@@ -232,15 +243,16 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
         }
         for (j, tangent) in tangent.iter_mut().enumerate() {
             let (c, [l, q], after) = (columns.curvatures[j], columns.parts[j], swept.after[j]);
-            let mut dg = 0.0;
+            let (mut dg, moved) = (0.0, after - swept.before[j]);
             columns.each_placed(j, |i, d, k| {
                 let (y, weight) = (row.targets[i], row.weight(i));
                 let (phi_uu, phi_uy) = row.loss.second(u[i], y);
                 dg += d * weight * phi_uu * du[i];
+                let bend = columns.bends.get(i).map_or(0.0, |bend| bend * moved);
                 dg += match wrt {
                     Wrt::Targets => d * weight * phi_uy * dx[i],
-                    Wrt::Weights => d * row.loss.first(u[i], y).0 * dx[i],
-                    Wrt::Design => dx[k] * weight * row.loss.first(u[i], y).0,
+                    Wrt::Weights => (d * row.loss.first(u[i], y).0 + bend * d * d) * dx[i],
+                    Wrt::Design => dx[k] * weight * (row.loss.first(u[i], y).0 + 2.0 * bend * d),
                     Wrt::Regularisation => 0.0,
                 };
             });
@@ -250,10 +262,10 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
             let next = match c {
                 0.0 if l > 0.0 || q > 0.0 => 0.0,
                 0.0 => *tangent,
-                _ if is_smooth(after, l) => (*tangent - dg / c) / (1.0 + q / c),
+                _ if self.penalty.is_smooth(after, l) => (*tangent - dg / c) / (1.0 + q / c),
                 _ => 0.0,
             };
-            let (change, moved) = (next - *tangent, after - swept.before[j]);
+            let change = next - *tangent;
             *tangent = next;
             columns.each_placed(j, |i, d, k| {
                 u[i] += moved * d;
