@@ -20,8 +20,8 @@ use danskin_core::vector::{axpy, dot};
 /// preconditioner, another one), and [`LinearSolve::positive_definite`](danskin_core::linear::LinearSolve) is false.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Implicit<H> {
-    hessian: H,
-    tolerance: f64,
+    pub(crate) hessian: H,
+    pub(crate) tolerance: f64,
 }
 
 impl<H: Default> Default for Implicit<H> {

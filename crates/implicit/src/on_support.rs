@@ -13,39 +13,30 @@
 
 use danskin_core::ctx::Ctx;
 use danskin_core::estimator::{EstimateError, Estimator, Gradient};
-use danskin_core::linear::{HessianSolver, LinearSolve, LinearStatus};
+use danskin_core::linear::{HessianSolver, LinearSolve};
 use danskin_core::outer::{Linear, Outer};
 use danskin_core::problem::composite::Composite;
 use danskin_core::problem::{Objective, Point};
 use danskin_core::solve::Solution;
 use danskin_core::solver::Solver;
 
-use crate::estimator::solve_for_step;
+use crate::estimator::{Implicit, solve_for_step};
 
 /// The implicit estimator g3 of composite problems, over any Hessian solver `H` of the problem on its support.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OnSupport<H> {
-    hessian: H,
-    tolerance: f64,
-}
-
-impl<H: Default> Default for OnSupport<H> {
-    fn default() -> Self {
-        Self::new(H::default())
-    }
-}
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnSupport<H>(Implicit<H>);
 
 impl<H> OnSupport<H> {
     /// g3 through `hessian`, to a relative residual of 1e-12.
     #[must_use]
     pub fn new(hessian: H) -> Self {
-        Self { hessian, tolerance: 1e-12 }
+        Self(Implicit::new(hessian))
     }
 
     /// To a relative residual of `tolerance`.
     #[must_use]
     pub fn tolerance(self, tolerance: f64) -> Self {
-        Self { tolerance, ..self }
+        Self(self.0.tolerance(tolerance))
     }
 
     /// dz*/dx dx = -L_zz^{-1} L_zx dx on the support: the derivative of z* along `dx` (length p), of length m.
@@ -94,11 +85,8 @@ impl<H> OnSupport<H> {
         let z: Vec<f64> = support.iter().map(|&j| at.z[j]).collect();
         let mut on_support = vec![0.0; support.len()];
         let at = Point { z: &z, x: &x, memo: at.memo, grad_z: &[] };
-        let hessian = &self.hessian;
-        let linear = solve_for_step(hessian, self.tolerance, &restricted, at, &Linear(rhs), &mut on_support, ctx)?;
-        if linear.status == LinearStatus::Interrupted {
-            return Err(EstimateError::Interrupted);
-        }
+        let Implicit { hessian, tolerance } = &self.0;
+        let linear = solve_for_step(hessian, *tolerance, &restricted, at, &Linear(rhs), &mut on_support, ctx)?;
         support.iter().zip(on_support).for_each(|(&j, value)| v[j] = value);
         Ok((v, Some(linear)))
     }

@@ -133,8 +133,7 @@ impl ActiveState {
             *u = y - difference;
         }
         self.epochs += found.epochs;
-        // A gap below 0 is rounding.
-        self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap.max(0.0) };
+        self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap };
         match found.status {
             Status::Interrupted => Err(SolveError::Linear(LinearError::Interrupted)),
             Status::Stalled if rounds > 1 => Ok(Step::Stalled),

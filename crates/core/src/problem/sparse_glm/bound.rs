@@ -48,9 +48,12 @@ impl<L: Loss + Clone> SparseGlm<L> {
         let of_u = gamma(m + SPARE) * frobenius * size + f64::EPSILON * sum(&|i| residual(i).powi(2)).sqrt();
         let of_gradient = gamma(n + SPARE) * frobenius * slopes + heaviest * frobenius * of_u;
 
-        let (mut share, mut free, mut convexity) = (1.0_f64, None, f64::INFINITY);
+        let (mut share, mut free, mut flat, mut convexity) = (1.0_f64, None, None, f64::INFINITY);
         self.each(at.x, |[l, q], _, j| {
             convexity = convexity.min(q);
+            if q == 0.0 {
+                flat = flat.or(Some(j));
+            }
             if l == 0.0 && q == 0.0 {
                 free = free.or(Some(j));
             }
@@ -91,12 +94,12 @@ impl<L: Loss + Clone> SparseGlm<L> {
                 (2.0 * gap + weighted * e, gamma(m + SPARE) * value)
             }
             Wrt::Regularisation => return Err(Unproved::Unknown),
-            Wrt::Design if convexity > 0.0 => {
+            Wrt::Design => {
+                if let Some(column) = flat {
+                    return Err(Unproved::NotStronglyConvex { column });
+                }
                 let moved = e / convexity.sqrt();
                 (root * e * size + (slopes + root * e) * moved, heaviest * of_u * size)
-            }
-            Wrt::Design => {
-                return Err(Unproved::NotStronglyConvex { column: 0 });
             }
         };
         let bound = AnalyticBound { iterate, rounding, localised: true, theorem: Theorem::Gap, is_loose: false };
