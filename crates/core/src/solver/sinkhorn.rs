@@ -16,6 +16,7 @@ use super::{SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::Objective;
 use crate::problem::transport::{Kernel, Transport, are_scalings, are_sums, check_masses};
+use crate::simd::{Loop, exp, ln, widest};
 use crate::vector::{axpy, norm};
 
 /// Sinkhorn's algorithm, for [`Transport`]. It needs no step size, and starts at v alone.
@@ -74,25 +75,28 @@ impl SinkhornState {
         ctx.give(rows);
     }
 
-    /// ‖(x_i min(1, |exp((u_i - û_i) / eps) - 1|), P(û, v)^T 1 - b)‖ at z = (u, v), û the u of the first step, which the kernel stands at; the sums for that step are known.
+    /// ‖(x_i min(1, |exp((u_i - u*_i) / eps) - 1|), P(u*, v)^T 1 - b)‖ at z = (u, v), u* the u of the first step; the sums for that step are known.
     fn residual_at_start(&self, problem: &Transport, x: &[f64], ctx: &mut Ctx) -> f64 {
         let (u, v) = self.z.split_at(problem.rows());
-        let best = &self.kernel.reference()[..u.len()];
-        let mut parts = ctx.take(self.z.len());
+        let [mut parts, mut best] = [self.z.len(), u.len()].map(|len| ctx.take(len));
+        let reference = &self.kernel.reference()[..u.len()];
+        for (((out, mass), sum), reference) in best.iter_mut().zip(x).zip(&self.of_rows).zip(reference) {
+            *out = reference + problem.eps() * (mass / sum).ln();
+        }
         let (of_u, of_v) = parts.split_at_mut(u.len());
-        for (((out, u), best), x) in of_u.iter_mut().zip(u).zip(best).zip(x) {
+        for (((out, u), best), x) in of_u.iter_mut().zip(u).zip(&best).zip(x) {
             // An exponential that overflows is infinite, and the minimum is 1.
             *out = x * ((u - best) / problem.eps()).exp_m1().abs().min(1.0);
         }
-        if self.is_near(x) {
+        if self.is_near(problem, x) {
             of_v.iter_mut().zip(&self.of_columns).zip(&self.scaling).for_each(|((out, sum), b)| *out = sum * b);
         } else {
             of_v.fill(0.0);
-            problem.each_row_of_plan(best, v, |_, row| axpy(1.0, row, of_v), ctx);
+            problem.each_row_of_plan(&best, v, |_, row| axpy(1.0, row, of_v), ctx);
         }
         axpy(-1.0, problem.second_marginal(), of_v);
         let residual = norm(&parts);
-        ctx.give(parts);
+        [best, parts].into_iter().for_each(|buffer| ctx.give(buffer));
         residual
     }
 
@@ -114,18 +118,58 @@ impl SinkhornState {
     fn settle(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
         self.sum(problem, x, ctx);
         let (of_u, of_v) = self.grad_z.split_at_mut(problem.rows());
-        let moved = self.z.iter().zip(self.kernel.reference()).map(|(u, reference)| (u - reference) / problem.eps());
-        for (((out, moved), sum), x) in of_u.iter_mut().zip(moved).zip(&self.of_rows).zip(x) {
-            *out = moved.exp() * sum - x;
-        }
+        let (z, reference) = (&self.z[..of_u.len()], &self.kernel.reference()[..of_u.len()]);
+        widest(OfRows { z, reference, sums: &self.of_rows, x, eps: problem.eps(), out: of_u });
         of_v.fill(0.0);
         self.residual = norm(&self.grad_z);
     }
 
-    /// Whether the sums are what they would be of the plan.
-    fn is_near(&self, x: &[f64]) -> bool {
-        let scalings = x.iter().zip(&self.of_rows).map(|(x, sum)| x / sum);
-        are_sums(&self.of_rows) && are_sums(&self.of_columns) && are_scalings(scalings)
+    /// Whether the sums are what they would be of the plan, and the scalings that make up for them can be relied on.
+    fn is_near(&self, problem: &Transport, x: &[f64]) -> bool {
+        let near = |marginal: &[f64], sums: &[f64]| {
+            are_sums(sums) && are_scalings(marginal.iter().zip(sums).map(|(mass, sum)| mass / sum))
+        };
+        near(x, &self.of_rows) && near(problem.second_marginal(), &self.of_columns)
+    }
+}
+
+/// The gradient in u: the sums of the rows of the plan, less x.
+struct OfRows<'a> {
+    z: &'a [f64],
+    reference: &'a [f64],
+    /// K b.
+    sums: &'a [f64],
+    x: &'a [f64],
+    eps: f64,
+    out: &'a mut [f64],
+}
+
+impl Loop for OfRows<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { z, reference, sums, x, eps, out } = self;
+        for ((((out, u), reference), sum), x) in out.iter_mut().zip(z).zip(reference).zip(sums).zip(x) {
+            *out = exp((u - reference) / eps) * sum - x;
+        }
+    }
+}
+
+/// The potentials that make up for `sums` = K b or K^T a.
+struct Balance<'a> {
+    marginal: &'a [f64],
+    sums: &'a [f64],
+    reference: &'a [f64],
+    eps: f64,
+    out: &'a mut [f64],
+}
+
+impl Loop for Balance<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { marginal, sums, reference, eps, out } = self;
+        for (((out, mass), sum), reference) in out.iter_mut().zip(marginal).zip(sums).zip(reference) {
+            *out = reference + eps * ln(mass / sum);
+        }
     }
 }
 
@@ -157,13 +201,6 @@ fn best_v(problem: &Transport, z: &mut [f64], ctx: &mut Ctx) {
     v.iter_mut().zip(problem.second_marginal()).for_each(|(v, b)| *v = problem.eps() * b.ln() - *v);
 }
 
-/// The potentials that make up for `sums` = K b or K^T a: reference + eps (log marginal - log sum).
-fn balance(marginal: &[f64], (sums, reference): (&[f64], &[f64]), eps: f64, out: &mut [f64]) {
-    for (((out, mass), sum), reference) in out.iter_mut().zip(marginal).zip(sums).zip(reference) {
-        *out = reference + eps * (mass.ln() - sum.ln());
-    }
-}
-
 impl Solver<Transport> for Sinkhorn {
     type State = SinkhornState;
 
@@ -177,9 +214,11 @@ impl Solver<Transport> for Sinkhorn {
         check_masses(x)?;
         let (rows, columns) = (problem.rows(), problem.second_marginal().len());
         let [of_rows, of_columns, scaling] = [rows, columns, columns].map(|len| vec![0.0; len]);
-        // The kernel stands at the u of the first step, near which all others will be.
+        // The largest entry of each row of the kernel is 1.
         let mut reference = initial.to_vec();
-        best_u(problem, x, &mut reference, ctx);
+        let (of_u, of_v) = reference.split_at_mut(rows);
+        problem.largest_rows(of_v, of_u, ctx);
+        of_u.iter_mut().for_each(|u| *u = -*u);
         let kernel = Kernel::new(problem, reference, ctx);
         let (z, grad_z) = (initial.to_vec(), vec![0.0; problem.latent_len()]);
         let mut state = SinkhornState { z, grad_z, kernel, scaling, of_rows, of_columns, residual: 0.0 };
@@ -196,12 +235,13 @@ impl Solver<Transport> for Sinkhorn {
         state: &mut SinkhornState,
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        let rows = problem.rows();
-        if state.is_near(x) {
-            let (of_u, of_v) = state.kernel.reference().split_at(rows);
-            let (u, v) = state.z.split_at_mut(rows);
-            balance(x, (&state.of_rows, of_u), problem.eps(), u);
-            balance(problem.second_marginal(), (&state.of_columns, of_v), problem.eps(), v);
+        if state.is_near(problem, x) {
+            let eps = problem.eps();
+            let (of_u, of_v) = state.kernel.reference().split_at(problem.rows());
+            let (u, v) = state.z.split_at_mut(problem.rows());
+            widest(Balance { marginal: x, sums: &state.of_rows, reference: of_u, eps, out: u });
+            let marginal = problem.second_marginal();
+            widest(Balance { marginal, sums: &state.of_columns, reference: of_v, eps, out: v });
         } else {
             best_u(problem, x, &mut state.z, ctx);
             best_v(problem, &mut state.z, ctx);

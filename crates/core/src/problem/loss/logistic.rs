@@ -3,7 +3,7 @@
 //! With the margin m = y u, s = 1 / (1 + exp(m)) and w = s (1 - s):
 //! phi_u = -y s, phi_y = -u s, phi_uu = y² w, phi_uy = m w - s.
 
-use crate::simd::{Loop, exp_of_nonpositive, widest};
+use crate::simd::{Loop, exp, widest};
 
 use super::{Between, Loss, NamedLoss, Recession, Refusal, Targets, Third};
 
@@ -25,7 +25,7 @@ const SHORT: f64 = 0.125;
 /// (s, w) at margin m, from exp(-|m|) alone: neither overflows, and w keeps its relative accuracy at every m.
 #[inline(always)]
 fn sigmoid(margin: f64) -> (f64, f64) {
-    let e = exp_of_nonpositive(-margin.abs());
+    let e = exp(-margin.abs());
     let q = 1.0 / (1.0 + e);
     (if margin >= 0.0 { e * q } else { q }, e * q * q)
 }

@@ -10,9 +10,10 @@ use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 
-use super::{ROWS_AT_A_TIME, Transport};
+use super::{Instance, ROWS_AT_A_TIME, Transport};
 use crate::ctx::Ctx;
 use crate::design::{Block, Pass};
+use crate::simd::{Loop, exp, widest};
 
 /// Entries of K below it are taken for 0.
 const LEAST_ENTRY: f64 = 1e-200;
@@ -68,15 +69,10 @@ impl Kernel {
     fn fill(&mut self, problem: &Transport, ctx: &mut Ctx) {
         ctx.count_pass();
         let (u, v) = self.reference.split_at(problem.rows());
-        let (columns, eps) = (v.len(), problem.eps());
-        self.values.par_chunks_mut(ROWS_AT_A_TIME * columns.max(1)).enumerate().for_each(|(chunk, values)| {
-            for (i, row) in values.chunks_exact_mut(columns).enumerate() {
-                let i = ROWS_AT_A_TIME * chunk + i;
-                for ((out, v), cost) in row.iter_mut().zip(v).zip(problem.instance.row(i)) {
-                    let entry = ((u[i] + v - cost) / eps).exp();
-                    *out = if entry < LEAST_ENTRY { 0.0 } else { entry };
-                }
-            }
+        let instance = &*problem.instance;
+        let rows = self.values.par_chunks_mut(ROWS_AT_A_TIME * v.len()).zip(u.par_chunks(ROWS_AT_A_TIME));
+        rows.enumerate().for_each(|(chunk, (values, u))| {
+            widest(Fill { instance, first: ROWS_AT_A_TIME * chunk, u, v, values });
         });
     }
 
@@ -121,10 +117,47 @@ impl Kernel {
     }
 }
 
-/// exp((potential - reference) / eps).
-fn scale(reference: &[f64], potentials: &[f64], eps: f64, out: &mut [f64]) -> bool {
-    for ((out, potential), reference) in out.iter_mut().zip(potentials).zip(reference) {
-        *out = ((potential - reference) / eps).exp();
+/// Rows of K, from `first`.
+struct Fill<'a> {
+    instance: &'a Instance,
+    first: usize,
+    u: &'a [f64],
+    v: &'a [f64],
+    values: &'a mut [f64],
+}
+
+impl Loop for Fill<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { instance, first, u, v, values } = self;
+        for (i, (row, u)) in values.chunks_exact_mut(v.len()).zip(u).enumerate() {
+            for ((out, v), cost) in row.iter_mut().zip(v).zip(instance.row(first + i)) {
+                let entry = exp((u + v - cost) / instance.eps);
+                *out = if entry < LEAST_ENTRY { 0.0 } else { entry };
+            }
+        }
     }
+}
+
+/// exp((potential - reference) / eps).
+struct Scale<'a> {
+    reference: &'a [f64],
+    potentials: &'a [f64],
+    eps: f64,
+    out: &'a mut [f64],
+}
+
+impl Loop for Scale<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { reference, potentials, eps, out } = self;
+        for ((out, potential), reference) in out.iter_mut().zip(potentials).zip(reference) {
+            *out = exp((potential - reference) / eps);
+        }
+    }
+}
+
+fn scale(reference: &[f64], potentials: &[f64], eps: f64, out: &mut [f64]) -> bool {
+    widest(Scale { reference, potentials, eps, out: &mut *out });
     are_scalings(out.iter().copied())
 }

@@ -35,11 +35,14 @@ use thiserror::Error;
 use super::{AssembleHessian, Objective, Point, Problem, Work};
 use crate::ctx::Ctx;
 use crate::design::{Design, DesignError};
+use crate::simd::{Loop, exp, widest};
 use crate::solver::SolveError;
-use crate::vector::{axpy, dot};
+use crate::vector::{LANES, axpy, dot};
 
 /// Rows whose exponentials one thread computes at a time.
 const ROWS_AT_A_TIME: usize = 16;
+/// Columns whose exponentials one thread adds up at a time.
+const COLUMNS_AT_A_TIME: usize = 64;
 
 /// Numbers that do not make a transport problem.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -152,6 +155,11 @@ impl Transport {
         &self.instance.b
     }
 
+    /// `out_i = max_j v_j - C_ij`, which [`Transport::soft_rows`] tends to as eps vanishes: v of length k, out of length n. It reads the costs once.
+    pub(crate) fn largest_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        self.instance.largest_rows(v, out, ctx);
+    }
+
     /// `out_i = eps logsumexp_j((v_j - C_ij) / eps)`: v of length k, out of length n. It reads the costs once.
     ///
     /// # Panics
@@ -193,32 +201,27 @@ impl Instance {
         &self.cost.dense_values()[i * self.columns()..][..self.columns()]
     }
 
+    fn largest_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
+        ctx.count_pass();
+        out.par_chunks_mut(ROWS_AT_A_TIME).enumerate().for_each(|(chunk, out)| {
+            widest(LargestRows { instance: self, first: ROWS_AT_A_TIME * chunk, v, out });
+        });
+    }
+
     fn soft_rows(&self, v: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         assert_eq!((v.len(), out.len()), (self.columns(), self.rows), "one number for each point");
         ctx.count_pass();
-        out.par_iter_mut().enumerate().with_min_len(ROWS_AT_A_TIME).for_each(|(i, out)| {
-            let terms = || v.iter().zip(self.row(i)).map(|(v, cost)| v - cost);
-            let largest = terms().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = terms().map(|term| ((term - largest) / self.eps).exp()).sum();
-            *out = largest + self.eps * sum.ln();
+        out.par_chunks_mut(ROWS_AT_A_TIME).enumerate().for_each(|(chunk, out)| {
+            widest(SoftRows { instance: self, first: ROWS_AT_A_TIME * chunk, v, out });
         });
     }
 
     fn soft_columns(&self, u: &[f64], out: &mut [f64], ctx: &mut Ctx) {
         assert_eq!((u.len(), out.len()), (self.rows, self.columns()), "one number for each point");
         ctx.count_pass();
-        let mut sums = ctx.take_zeroed(out.len());
-        out.fill(f64::NEG_INFINITY);
-        for (i, u) in u.iter().enumerate() {
-            out.iter_mut().zip(self.row(i)).for_each(|(largest, cost)| *largest = largest.max(u - cost));
-        }
-        for (i, u) in u.iter().enumerate() {
-            for ((sum, largest), cost) in sums.iter_mut().zip(&*out).zip(self.row(i)) {
-                *sum += ((u - cost - largest) / self.eps).exp();
-            }
-        }
-        out.iter_mut().zip(&sums).for_each(|(out, sum)| *out += self.eps * sum.ln());
-        ctx.give(sums);
+        out.par_chunks_mut(COLUMNS_AT_A_TIME).enumerate().for_each(|(chunk, out)| {
+            widest(SoftColumns { instance: self, first: COLUMNS_AT_A_TIME * chunk, u, out });
+        });
     }
 
     fn each_row(&self, u: &[f64], v: &[f64], mut visit: impl FnMut(usize, &[f64]), ctx: &mut Ctx) {
@@ -226,9 +229,7 @@ impl Instance {
         ctx.count_pass();
         let mut row = ctx.take(v.len());
         for (i, u) in u.iter().enumerate() {
-            for ((p, v), cost) in row.iter_mut().zip(v).zip(self.row(i)) {
-                *p = ((u + v - cost) / self.eps).exp();
-            }
+            widest(PlanRow { u: *u, v, costs: self.row(i), eps: self.eps, out: &mut row });
             visit(i, &row);
         }
         ctx.give(row);
@@ -260,6 +261,122 @@ impl Instance {
     /// `by` in u, and as much less in v where z holds it.
     fn constant(&self, latent: usize, by: f64) -> Vec<f64> {
         (0..latent).map(|j| if j < self.rows { by } else { -by }).collect()
+    }
+}
+
+/// `out_i = max_j v_j - C_ij` of rows from `first`.
+struct LargestRows<'a> {
+    instance: &'a Instance,
+    first: usize,
+    v: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for LargestRows<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { instance, first, v, out } = self;
+        out.iter_mut().enumerate().for_each(|(i, out)| *out = largest(v, instance.row(first + i)));
+    }
+}
+
+/// [`Transport::soft_rows`] of rows from `first`.
+struct SoftRows<'a> {
+    instance: &'a Instance,
+    first: usize,
+    v: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for SoftRows<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { instance, first, v, out } = self;
+        for (i, out) in out.iter_mut().enumerate() {
+            let (costs, eps) = (instance.row(first + i), instance.eps);
+            let largest = largest(v, costs);
+            let terms = |v: f64, cost: f64| exp((v - cost - largest) / eps);
+            let sum = by_lanes(v, costs, 0.0, |sum, v, cost| sum + terms(v, cost), |a, b| a + b);
+            *out = largest + eps * sum.ln();
+        }
+    }
+}
+
+/// `max_j v_j - c_j`.
+#[inline(always)]
+fn largest(v: &[f64], costs: &[f64]) -> f64 {
+    let larger = |a: f64, b: f64| if b > a { b } else { a };
+    by_lanes(v, costs, f64::NEG_INFINITY, |largest, v, cost| larger(largest, v - cost), larger)
+}
+
+/// A sum of another kind over v and c: `add(sum, v_j, c_j)` in lanes side by side, and `join` of these.
+#[inline(always)]
+fn by_lanes(
+    v: &[f64],
+    costs: &[f64],
+    none: f64,
+    add: impl Fn(f64, f64, f64) -> f64,
+    join: impl Fn(f64, f64) -> f64,
+) -> f64 {
+    let (v_lanes, v_rest) = v.as_chunks::<LANES>();
+    let (cost_lanes, cost_rest) = costs.as_chunks::<LANES>();
+    let mut lanes = [none; LANES];
+    for (v, costs) in v_lanes.iter().zip(cost_lanes) {
+        for k in 0..LANES {
+            lanes[k] = add(lanes[k], v[k], costs[k]);
+        }
+    }
+    let rest = v_rest.iter().zip(cost_rest).fold(none, |sum, (v, cost)| add(sum, *v, *cost));
+    lanes.into_iter().fold(rest, join)
+}
+
+/// [`Transport::soft_columns`] of columns from `first`.
+struct SoftColumns<'a> {
+    instance: &'a Instance,
+    first: usize,
+    u: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Loop for SoftColumns<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { instance, first, u, out } = self;
+        let (eps, len) = (instance.eps, out.len());
+        let costs = |i: usize| &instance.row(i)[first..first + len];
+        out.fill(f64::NEG_INFINITY);
+        for (i, u) in u.iter().enumerate() {
+            for (largest, cost) in out.iter_mut().zip(costs(i)) {
+                let term = u - cost;
+                *largest = if term > *largest { term } else { *largest };
+            }
+        }
+        let mut sums = [0.0; COLUMNS_AT_A_TIME];
+        for (i, u) in u.iter().enumerate() {
+            for ((sum, largest), cost) in sums.iter_mut().zip(&*out).zip(costs(i)) {
+                *sum += exp((u - cost - largest) / eps);
+            }
+        }
+        out.iter_mut().zip(&sums).for_each(|(out, sum)| *out += eps * sum.ln());
+    }
+}
+
+/// A row of the plan.
+struct PlanRow<'a> {
+    u: f64,
+    v: &'a [f64],
+    costs: &'a [f64],
+    eps: f64,
+    out: &'a mut [f64],
+}
+
+impl Loop for PlanRow<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { u, v, costs, eps, out } = self;
+        for ((p, v), cost) in out.iter_mut().zip(v).zip(costs) {
+            *p = exp((u + v - cost) / eps);
+        }
     }
 }
 
