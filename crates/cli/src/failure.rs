@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use danskin::solver::SolveError;
+use danskin::sparse::PathError;
 use danskin_bench::compare::CompareError;
 use thiserror::Error;
 
@@ -42,6 +43,16 @@ impl From<SolveError> for Failure {
             | SolveError::InvalidTolerance { .. }
             | SolveError::Budget { .. } => Self::Input(error.into()),
             _ => Self::Solve(error.into()),
+        }
+    }
+}
+
+impl From<PathError> for Failure {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Solve(error) => error.into(),
+            PathError::Problem(error) => Self::Input(error.into()),
+            error => Self::Solve(error.into()),
         }
     }
 }

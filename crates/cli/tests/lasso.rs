@@ -210,6 +210,60 @@ fn every_kind_of_problem_has_its_report() {
     assert_eq!(work.vector("out/z.npy"), [0.0; 5]);
 }
 
+/// z >= 0 in every column but that of ones, those without a penalty too: least squares on the columns in use, and slopes that hold the others at 0.
+#[test]
+fn an_intercept_has_no_bound() {
+    let work = workplace();
+    let negative: Vec<f64> = SIGNAL.iter().map(|u| u - 3.0).collect();
+    work.write("low.txt", negative.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
+    let flags = "--design d.svm --target low.txt --lambda 0.3 --nonnegative --intercept --tolerance 1e-13";
+    for (extra, free) in [("", None), ("--penalty-weights columns.txt", Some(2))] {
+        let report = lasso(&work, &format!("{flags} {extra}"), 0);
+        let (z, intercept) = (work.vector("out/z.npy"), number(&report, "/intercept"));
+        assert!(intercept < -2.0 && z.iter().all(|z| *z >= 0.0), "{intercept} {z:?}");
+        let residual = |i: usize| negative[i] - intercept - (0..5).map(|j| ROWS[i][j] * z[j]).sum::<f64>();
+        assert!((0..8).map(residual).sum::<f64>().abs() < 1e-6);
+        for j in 0..5 {
+            let slope: f64 = (0..8).map(|i| ROWS[i][j] * residual(i)).sum();
+            let lambda = if free == Some(j) {
+                0.0
+            } else if free.is_some() {
+                0.3 * [1.0, 2.0, 0.0, 0.5, 1.0][j]
+            } else {
+                0.3
+            };
+            assert!(
+                if z[j] > 0.0 { (slope - lambda).abs() < 1e-5 } else { slope < lambda + 1e-5 },
+                "{extra} {j}: {slope} {z:?}"
+            );
+        }
+    }
+    for method in ["ista", "fista"] {
+        let report = lasso(&work, &format!("{flags} --method {method} --iterations 100000"), 0);
+        assert!(number(&report, "/intercept") < -2.0);
+    }
+}
+
+#[test]
+fn what_has_no_minimum_and_sweeps_that_fall_short_are_told() {
+    let work = workplace();
+    work.write("ones.svm", "1 1:0.3 2:-1\n1 1:0.5\n1 2:1\n");
+    let ran =
+        work.run("lasso --design ones.svm --problem logistic --intercept --lambda-ratio 0.5 --positive 1 --output out");
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no minimum"), "{}", ran.stderr);
+    let report = lasso(&work, "--design d.svm --lambda-ratio 0.01 --estimator automatic --iterations 3", 0);
+    assert_eq!(report["sweeps"], serde_json::json!({ "count": 3, "converged": false }));
+    let ran = work.run("lasso --design d.svm --lambda-ratio 0.01 --estimator automatic --iterations 3 --output out");
+    assert!(ran.stderr.contains("3 sweeps of plain coordinate descent"), "{}", ran.stderr);
+    let report = lasso(&work, "--design d.svm --lambda-ratio 0.3 --estimator automatic", 0);
+    assert_eq!(report.pointer("/sweeps/converged"), Some(&Value::Bool(true)));
+    // No gap is known with an intercept, and the path ends all the same.
+    let report = lasso(&work, "--design signs.svm --problem logistic --intercept --lambda-ratio 0.1 --path 5", 0);
+    let path = report["path"].as_array().unwrap();
+    assert!(path.iter().all(|point| point["gap"].is_null() && point["converged"] == true), "{path:?}");
+}
+
 #[test]
 fn a_path_is_written_and_drawn() {
     let work = workplace();
@@ -266,12 +320,15 @@ fn what_does_not_fit_is_refused() {
         ("--design d.svm --lambda 1 --penalty-weights negative.txt", "entry 3 (from 0) is -0.5"),
         ("--design d.svm --lambda 1 --weights columns.txt", "5 numbers, expected 8"),
         ("--design d.svm --lambda 0 --wrt regularisation", "no logarithm"),
+        (
+            "--design d.svm --lambda 1 --nonnegative --penalty-weights columns.txt --wrt regularisation",
+            "entry 2 (from 0) is 0 and has no logarithm",
+        ),
         ("--design d.svm --lambda 1 --per-feature", "--wrt regularisation"),
         ("--design d.svm --lambda 0 --path 5", "above 0"),
         ("--design d.svm --lambda 1e-310 --path 5", "inf times"),
         ("--design d.svm --lambda 1e5 --path 5", "lambda_max"),
         ("--design d.svm --lambda 1 --path 99999999999", "1..=10000"),
-        ("--design d.svm --lambda 1 --nonnegative --intercept", "cannot be used with"),
         ("--design d.svm --target zeros.txt --lambda-ratio 0.5", "lambda_max is 0"),
         ("--design d.svm --lambda 1 --estimator auto", "danskin gradient"),
         ("--design d.svm --lambda 1 --validation-design held.svm --estimator analytic", "for L alone"),

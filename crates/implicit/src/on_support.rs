@@ -78,7 +78,8 @@ impl<H> OnSupport<H> {
         H: HessianSolver<P::Restricted>,
     {
         let mut v = vec![0.0; problem.latent_len()];
-        if support.is_empty() {
+        // Without a right-hand side there is nothing to solve, however singular the system.
+        if rhs.iter().all(|b| *b == 0.0) {
             return Ok((v, None));
         }
         let (restricted, x) = problem.restricted(at, support);

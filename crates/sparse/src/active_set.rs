@@ -70,8 +70,11 @@ pub struct ActiveState {
     /// grad F, of losses that are not quadratic.
     gradient: Vec<f64>,
     residual: f64,
+    residual_is_gap: bool,
     columns: Columns,
     parts: [Vec<f64>; 2],
+    /// Whether each column is without a penalty.
+    free: Vec<bool>,
     workspace: Workspace,
     /// Of a model: its targets less D z, its targets, and its weights, empty where they are those of the rows.
     difference: Vec<f64>,
@@ -93,6 +96,10 @@ impl State for ActiveState {
 
     fn residual(&self) -> f64 {
         self.residual
+    }
+
+    fn residual_is_gap(&self) -> bool {
+        self.residual_is_gap
     }
 }
 
@@ -120,6 +127,7 @@ impl ActiveState {
             l1: Each::Of(l1),
             l2: Each::Of(l2),
             nonnegative: problem.penalty().is_nonnegative(),
+            free: &self.free,
         };
         let sets = WorkingSets { tolerance, rounds, ..WorkingSets::default() };
         let mut done = 0;
@@ -145,7 +153,9 @@ impl ActiveState {
     fn evaluate<L: Loss + Clone>(&mut self, problem: &SparseGlm<L>, x: &[f64], ctx: &mut Ctx) {
         problem.smooth().grad_z(&self.z, x, &mut self.gradient, &mut self.memo, ctx);
         let at = Point { z: &self.z, x, memo: &self.memo, grad_z: &self.gradient };
-        self.residual = problem.gap(at, at).unwrap_or_else(|| {
+        let gap = problem.gap(at, at);
+        self.residual_is_gap = gap.is_some();
+        self.residual = gap.unwrap_or_else(|| {
             let mut least = ctx.take(self.z.len());
             least.copy_from_slice(&self.gradient);
             problem.least_subgradient(x, &self.z, &mut least);
@@ -227,6 +237,7 @@ impl ActiveState {
             l1: Each::Of(l1),
             l2: Each::Of(l2),
             nonnegative: problem.penalty().is_nonnegative(),
+            free: &self.free,
         };
         let (mut next, mut ahead) = (ctx.take(self.z.len()), ctx.take(self.memo.len()));
         next.copy_from_slice(&self.z);
@@ -320,8 +331,10 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
             memo: vec![0.0; n],
             gradient: vec![0.0; if quadratic { 0 } else { m }],
             residual: f64::NAN,
+            residual_is_gap: quadratic,
             columns,
             parts: problem.penalties(x),
+            free: problem.free(x),
             workspace: Workspace::new(),
             difference: Vec::new(),
             targets: vec![0.0; n],

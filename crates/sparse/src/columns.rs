@@ -59,7 +59,6 @@ impl Columns {
     ///
     /// [`DesignError::TooManyRows`] where D has more rows than an index can name.
     pub fn new(design: &Design) -> Result<Self, DesignError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let (n, m) = (design.rows(), design.columns());
         if u32::try_from(n).is_err() {
             return Err(DesignError::TooManyRows { rows: n });
@@ -75,7 +74,46 @@ impl Columns {
         } else {
             compressed_by_blocks(m, design)
         };
-        Ok(Self { rows: n, columns: m, storage, id: NEXT.fetch_add(1, Ordering::Relaxed) })
+        Ok(Self { rows: n, columns: m, storage, id: new_id() })
+    }
+
+    /// D with `replacement(k)`, of length n, or nothing but 0 in the place of the k-th column of `list`.
+    pub(crate) fn with(&self, list: &[u32], replacement: impl Fn(usize) -> Option<Vec<f64>>) -> Self {
+        let n = self.rows;
+        let storage = match &self.storage {
+            Storage::Dense(values) => {
+                let mut values = values.clone();
+                for (k, &j) in list.iter().enumerate() {
+                    let column = &mut values[j as usize * n..][..n];
+                    match replacement(k) {
+                        Some(other) => column.copy_from_slice(&other),
+                        None => column.fill(0.0),
+                    }
+                }
+                Storage::Dense(values)
+            }
+            Storage::Sparse { .. } => {
+                let mut place = vec![None; self.columns];
+                list.iter().enumerate().for_each(|(k, &j)| place[j as usize] = Some(k));
+                let (mut pointers, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+                for (j, place) in place.into_iter().enumerate() {
+                    if let Some(k) = place {
+                        let other = replacement(k).unwrap_or_default();
+                        let entries = other.iter().enumerate().filter(|(_, value)| **value != 0.0);
+                        entries.for_each(|(i, value)| {
+                            indices.push(i as u32);
+                            values.push(*value);
+                        });
+                    } else if let Column::Sparse(rows, numbers) = self.column(j) {
+                        indices.extend_from_slice(rows);
+                        values.extend_from_slice(numbers);
+                    }
+                    pointers.push(indices.len());
+                }
+                Storage::Sparse { pointers, indices, values }
+            }
+        };
+        Self { rows: n, columns: self.columns, storage, id: new_id() }
     }
 
     /// Number of rows, n.
@@ -200,6 +238,12 @@ impl Columns {
     }
 }
 
+/// A number that no other D has.
+fn new_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// The entries of a dense D, n x m, column by column.
 fn transposed(n: usize, m: usize, design: &Design) -> Vec<f64> {
     let by_rows = design.values();
@@ -300,6 +344,14 @@ impl Column<'_> {
             (Self::Sparse(indices, values), false) => {
                 indices.iter().zip(values).for_each(|(&i, d)| r[i as usize] += a * (weights[i as usize] * d));
             }
+        }
+    }
+
+    /// `visit(i, d_i)` on its stored entries.
+    pub(crate) fn each(self, mut visit: impl FnMut(usize, f64)) {
+        match self {
+            Self::Dense(column) => column.iter().enumerate().for_each(|(i, d)| visit(i, *d)),
+            Self::Sparse(indices, values) => indices.iter().zip(values).for_each(|(&i, d)| visit(i as usize, *d)),
         }
     }
 

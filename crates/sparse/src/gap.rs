@@ -22,6 +22,16 @@ pub(crate) struct Term {
     pub(crate) l2: f64,
     /// How far from 0 the correlation of the dual point with a column without a penalty may be for rounding.
     pub(crate) slack: f64,
+    /// Whether z is to be at least 0.
+    pub(crate) bounded: bool,
+}
+
+impl Term {
+    /// How far beyond 0 a correlation is, s times that of the residual.
+    fn size(&self, s: f64) -> f64 {
+        let c = s * self.c;
+        if self.bounded { c.max(0.0) } else { c.abs() }
+    }
 }
 
 /// The scale of a dual point, and the gap there.
@@ -33,12 +43,12 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// The best of two scales that a residual can be given: the one that would be best were it not for the limit of the columns, and
-    /// 1, each as far as the columns with l2_j = 0 allow. `square` is r^T W r. With z of at least 0 only, a negative correlation
+    /// 1, each as far as the columns with l2_j = 0 allow. `square` is r^T W r. Where z is to be at least 0, a negative correlation
     /// limits nothing.
-    pub(crate) fn best(terms: &(impl Iterator<Item = Term> + Clone), square: f64, nonnegative: bool) -> Self {
-        let size = |c: f64| if nonnegative { c.max(0.0) } else { c.abs() };
+    pub(crate) fn best(terms: &(impl Iterator<Item = Term> + Clone), square: f64) -> Self {
         let (mut limit, mut product, mut curved) = (f64::INFINITY, 0.0, false);
-        for Term { c, z, l1, l2, slack } in terms.clone() {
+        for term in terms.clone() {
+            let (Term { c, z, l1, l2, slack, .. }, size) = (term, term.size(1.0));
             if z != 0.0 {
                 product += c * z;
             }
@@ -46,8 +56,8 @@ impl Scale {
                 curved = true;
             } else {
                 let most = if l1 > 0.0 { l1 } else { slack };
-                if size(c) * limit > most {
-                    limit = most / size(c);
+                if size * limit > most {
+                    limit = most / size;
                 }
             }
         }
@@ -56,8 +66,9 @@ impl Scale {
             let sum: f64 = terms
                 .clone()
                 .filter(|term| term.z != 0.0 || term.l2 > 0.0)
-                .map(|Term { c, z, l1, l2, .. }| {
-                    let beyond = if l2 > 0.0 { (s * size(c) - l1).max(0.0) } else { 0.0 };
+                .map(|term| {
+                    let Term { c, z, l1, l2, .. } = term;
+                    let beyond = if l2 > 0.0 { (term.size(s) - l1).max(0.0) } else { 0.0 };
                     let conjugate = if beyond > 0.0 { beyond * beyond / (2.0 * l2) } else { 0.0 };
                     // Within the slack, a column without a penalty may be off to either side.
                     let product = if l1 == 0.0 && l2 == 0.0 { -(c * z).abs() } else { c * z };

@@ -153,12 +153,7 @@ impl Gram {
     /// Factorises `G_S + diag(mu)`, S a list of slots, mu one number for each of them, with a ridge if it is singular. Whether that was
     /// possible.
     pub(crate) fn factorise(&self, part: &[usize], mu: &[f64], factor: &mut Factor) -> bool {
-        self.factorise_with(&[0.0, RIDGE], part, mu, factor)
-    }
-
-    /// Factorises it with the first of some ridges, each in parts of the diagonal, with which it is not singular.
-    pub(crate) fn factorise_with(&self, ridges: &[f64], part: &[usize], mu: &[f64], factor: &mut Factor) -> bool {
-        ridges.iter().any(|ridge| {
+        [0.0, RIDGE].iter().any(|ridge| {
             let order = part.len();
             factor.order = order;
             factor.entries.clear();

@@ -38,7 +38,6 @@ const FACTORISING: f64 = 4.0;
 pub(crate) struct Data<'a> {
     pub(crate) columns: &'a Columns,
     pub(crate) weights: &'a [f64],
-    pub(crate) nonnegative: bool,
 }
 
 /// What a solution on a working set needs, kept from one to the next.
@@ -60,6 +59,8 @@ pub(crate) struct Inner {
     l1: Vec<f64>,
     l2: Vec<f64>,
     diagonal: Vec<f64>,
+    /// Whether z is to be at least 0.
+    bounded: Vec<bool>,
     /// W (y - D z), unless c is kept.
     residual: Vec<f64>,
     /// `G d` or `D d` of a direction d.
@@ -82,6 +83,7 @@ pub(crate) struct Coordinate {
     pub(crate) l1: f64,
     pub(crate) l2: f64,
     pub(crate) square: f64,
+    pub(crate) bounded: bool,
 }
 
 /// What ended it.
@@ -121,6 +123,8 @@ impl Inner {
             of.clear();
             of.resize(len, 0.0);
         }
+        self.bounded.clear();
+        self.bounded.resize(len, false);
         self.ids.clear();
         self.ids.extend_from_slice(if self.by_gram { self.gram.slots() } else { &list });
         self.on.clear();
@@ -135,6 +139,7 @@ impl Inner {
             self.c[at] = coordinate.c;
             self.l1[at] = coordinate.l1;
             self.l2[at] = coordinate.l2;
+            self.bounded[at] = coordinate.bounded;
             self.diagonal[at] = if self.by_gram { self.gram.column(at)[at] } else { coordinate.square };
         }
         if !self.by_gram {
@@ -144,24 +149,6 @@ impl Inner {
         self.start.clone_from(&self.z);
         self.start_c.clone_from(&self.c);
         self.moved.clear();
-    }
-
-    /// Factorises the Gram matrix of the columns of `list`, if they are not too many and it is not singular. Whether that was
-    /// possible.
-    pub(crate) fn factorise_columns(
-        &mut self,
-        columns: &Columns,
-        weights: &[f64],
-        list: &[u32],
-        factor: &mut Factor,
-    ) -> bool {
-        if list.len() > LARGEST {
-            return false;
-        }
-        self.gram.begin(columns, weights);
-        self.gram.ensure(columns, list);
-        let slots: Vec<usize> = list.iter().filter_map(|&j| self.gram.slot(j)).collect();
-        self.gram.factorise_with(&[0.0], &slots, &vec![0.0; slots.len()], factor)
     }
 
     /// Calls `visit(column, z)` on the working set.
@@ -186,7 +173,7 @@ impl Inner {
             if sweep.fell.is_nan() {
                 return spent;
             }
-            let cost = self.direct_cost(data, self.support(data), sweep.turned == 0);
+            let cost = self.direct_cost(data, self.support(), sweep.turned == 0);
             // P is flat long before c is right to rounding, and the gap is of first order in c: a direct solution is worth its cost.
             let was_flat = std::mem::replace(&mut flat, sweep.fell <= FLAT * value);
             let due = reads >= cost || (flat && !was_flat && cost.is_finite());
@@ -203,7 +190,7 @@ impl Inner {
                 if !fresh {
                     self.refresh(data);
                 }
-                if self.gap(data, square) <= tolerance {
+                if self.gap(square) <= tolerance {
                     return spent;
                 }
             }
@@ -232,7 +219,7 @@ impl Inner {
     }
 
     /// The gap of the problem on the working set; c must be that of z.
-    fn gap(&self, data: Data<'_>, square: f64) -> f64 {
+    fn gap(&self, square: f64) -> f64 {
         let fell: f64 = self
             .on
             .iter()
@@ -246,8 +233,9 @@ impl Inner {
             l2: self.l2[k],
             // A free column is fitted before its gap counts.
             slack: f64::INFINITY,
+            bounded: self.bounded[k],
         });
-        Scale::best(&terms, (square - fell).max(0.0), data.nonnegative).gap
+        Scale::best(&terms, (square - fell).max(0.0)).gap
     }
 
     /// `c_j = d_j^T W (y - D z)` where it is not kept.
@@ -291,7 +279,7 @@ impl Inner {
         if let Some(x) = found {
             for (k, &at) in self.on.iter().enumerate() {
                 let mut z: f64 = (0..SWEEPS).map(|i| x[i] * iterates[iterates.len() - SWEEPS + i][k]).sum();
-                if data.nonnegative {
+                if self.bounded[at as usize] {
                     z = z.max(0.0);
                 }
                 let moved = z - self.z[at as usize];
@@ -353,12 +341,12 @@ impl Inner {
         }
     }
 
-    fn in_support(&self, data: Data<'_>, k: usize) -> bool {
-        self.diagonal[k] > 0.0 && (self.z[k] != 0.0 || (!data.nonnegative && self.l1[k] == 0.0 && self.l2[k] == 0.0))
+    fn in_support(&self, k: usize) -> bool {
+        self.diagonal[k] > 0.0 && (self.z[k] != 0.0 || (!self.bounded[k] && self.l1[k] == 0.0 && self.l2[k] == 0.0))
     }
 
-    fn support(&self, data: Data<'_>) -> usize {
-        self.on.iter().filter(|&&k| self.in_support(data, k as usize)).count()
+    fn support(&self) -> usize {
+        self.on.iter().filter(|&&k| self.in_support(k as usize)).count()
     }
 
     /// Reads of a sweep that take as long as a direct solution on a support of so many; infinite where there is none.
@@ -370,8 +358,7 @@ impl Inner {
         let mut cost = s * s * s / 6.0 / FACTORISING + s * self.ids.len() as f64;
         if !self.by_gram {
             // Columns that are not yet in the Gram matrix, each with the rest; sparse ones share few rows.
-            let new =
-                |k: &&u32| self.in_support(data, **k as usize) && self.gram.slot(self.ids[**k as usize]).is_none();
+            let new = |k: &&u32| self.in_support(**k as usize) && self.gram.slot(self.ids[**k as usize]).is_none();
             let new = self.on.iter().filter(new).count() as f64;
             let rows = data.columns.rows() as f64;
             cost += match data.columns.storage() {
@@ -384,7 +371,7 @@ impl Inner {
 
     /// Newton's steps on the support, as far as P falls. Returns how many.
     fn newton(&mut self, data: Data<'_>) -> usize {
-        let part: Vec<u32> = self.on.iter().copied().filter(|&k| self.in_support(data, k as usize)).collect();
+        let part: Vec<u32> = self.on.iter().copied().filter(|&k| self.in_support(k as usize)).collect();
         if !self.by_gram {
             let list: Vec<u32> = part.iter().map(|&k| self.ids[k as usize]).collect();
             if self.gram.len() + self.gram.missing(&list) > 2 * list.len() + 256 {
@@ -417,7 +404,7 @@ impl Inner {
                 return step;
             }
             let (_, curvature) = self.look(data);
-            let Stop { t, hit, crossed } = self.search(data, slope, curvature);
+            let Stop { t, hit, crossed } = self.search(slope, curvature);
             if !(t > 0.0 && t.is_finite()) {
                 return step;
             }
@@ -463,13 +450,13 @@ impl Inner {
     }
 
     /// Where P is least along the direction; `slope` is that by which P falls at t = 0.
-    fn search(&self, data: Data<'_>, slope: f64, curvature: f64) -> Stop {
+    fn search(&self, slope: f64, curvature: f64) -> Stop {
         let mut kinks: Vec<(f64, u32)> = self
             .moved
             .iter()
             .filter_map(|&k| {
                 let (z, d) = (self.z[k as usize], self.direction[k as usize]);
-                let free = !data.nonnegative && self.l1[k as usize] == 0.0;
+                let free = !self.bounded[k as usize] && self.l1[k as usize] == 0.0;
                 (z * d < 0.0 && !free).then(|| (-z / d, k))
             })
             .collect();
@@ -483,7 +470,7 @@ impl Inner {
                 break;
             }
             slope -= 2.0 * self.l1[k as usize] * self.direction[k as usize].abs();
-            if data.nonnegative || t * curvature >= slope {
+            if self.bounded[k as usize] || t * curvature >= slope {
                 return Stop { t, hit: Some(k), crossed };
             }
             crossed = true;
@@ -601,10 +588,10 @@ fn solve_small(system: &mut [[f64; SWEEPS + 1]; SWEEPS]) -> Option<[f64; SWEEPS]
 
 /// The z that is best for one coordinate, `u` being `c_j + g_jj z_j` and `bend` `g_jj + l2_j`, which is not 0.
 #[inline(always)]
-fn shrunk(u: f64, l1: f64, bend: f64, nonnegative: bool) -> f64 {
+fn shrunk(u: f64, l1: f64, bend: f64, bounded: bool) -> f64 {
     if u > l1 {
         (u - l1) / bend
-    } else if u < -l1 && !nonnegative {
+    } else if u < -l1 && !bounded {
         (u + l1) / bend
     } else if u.is_nan() {
         u
@@ -624,7 +611,7 @@ impl Loop for SweepLoop<'_, '_> {
     #[inline(always)]
     fn run(self) {
         let Self { inner, data, sweep } = self;
-        let Inner { gram, by_gram, ids, on, z, c, l1, l2, diagonal, residual, .. } = inner;
+        let Inner { gram, by_gram, ids, on, z, c, l1, l2, diagonal, bounded, residual, .. } = inner;
         let len = ids.len();
         for &k in on.iter() {
             let k = k as usize;
@@ -639,7 +626,7 @@ impl Loop for SweepLoop<'_, '_> {
             }
             let column = data.columns.column(ids[k] as usize);
             let correlation = if *by_gram { c[k] } else { column.dot(residual) };
-            let new = shrunk(correlation + diagonal[k] * old, l1[k], bend, data.nonnegative);
+            let new = shrunk(correlation + diagonal[k] * old, l1[k], bend, bounded[k]);
             let read = if *by_gram { 1.0 } else { column.reads() };
             sweep.reads += read;
             if new == old {

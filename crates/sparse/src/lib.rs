@@ -9,6 +9,7 @@
 mod active_set;
 mod columns;
 mod encode;
+mod free;
 mod gap;
 mod gram;
 mod inner;
@@ -18,5 +19,5 @@ mod working_sets;
 pub use active_set::{ActiveSet, ActiveState};
 pub use columns::Columns;
 pub use encode::{EncodeError, Encoded, Encoder, Form, Penalties, SparseCodes};
-pub use path::{PathPoint, factor_to_zero, factors, path};
+pub use path::{PathError, PathPoint, factor_to_zero, factors, path};
 pub use working_sets::{Each, Outcome, Quadratic, Status, WorkingSets, Workspace};

@@ -1,7 +1,7 @@
 //! The quadratic problem with a sparse solution, to a duality gap, by working sets.
 //!
 //! ```text
-//! P(z) = 1/2 sum_i w_i (u_i - y_i)² + sum_j (l1_j |z_j| + l2_j z_j² / 2),   u = D z,   z >= 0 if asked for
+//! P(z) = 1/2 sum_i w_i (u_i - y_i)² + sum_j (l1_j |z_j| + l2_j z_j² / 2),   u = D z,   z_j >= 0 if asked for
 //! ```
 //!
 //! Each round reads D once: for the correlations of the residual, and by them a dual point, the gap, the columns that no solution
@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 use danskin_core::vector::dot;
 
 use crate::columns::Columns;
+use crate::free::Basis;
 use crate::gap::{Scale, Term};
-use crate::gram::Factor;
 use crate::inner::{Coordinate, Data, Inner};
 
 /// Columns from which working sets are chosen before D is read again, for each of such a set, or one of so many of D.
@@ -73,6 +73,8 @@ pub struct Quadratic<'a> {
     pub l2: Each<'a>,
     /// Whether z is to be at least 0.
     pub nonnegative: bool,
+    /// Which columns may be negative in any case, length m; empty for none.
+    pub free: &'a [bool],
 }
 
 /// How a problem is solved.
@@ -147,8 +149,8 @@ pub struct Workspace {
     weighted: Vec<f64>,
     /// The root of y^T W y.
     size: f64,
-    /// Of the Gram matrix of the columns without a penalty.
-    free_factor: Factor,
+    /// Of the columns without a penalty, if there are several.
+    basis: Option<Basis>,
     /// Columns among which working sets are chosen before all are looked at again, and their correlations.
     pool: Vec<u32>,
     pool_c: Vec<f64>,
@@ -184,7 +186,34 @@ impl WorkingSets {
         watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Outcome {
         problem.check(z.len());
-        let data = Data { columns: problem.columns, weights: problem.weights, nonnegative: problem.nonnegative };
+        let Some(basis) = workspace.basis(problem) else {
+            return self.solve_as_it_is(problem, z, residual, workspace, watch);
+        };
+        let turned = Quadratic { columns: basis.columns(), ..*problem };
+        let entered = basis.enter(z);
+        let mut v = entered.clone();
+        let outcome = self.solve_as_it_is(&turned, &mut v, residual, workspace, watch);
+        basis.leave(&entered, &v, z);
+        problem.residual(z, residual);
+        workspace.basis = Some(basis);
+        // A combination of many columns may be off by the rounding of larger numbers than those of the basis.
+        problem.weigh(residual, &mut workspace.weighted);
+        let value = dot(&workspace.weighted, residual) / 2.0 + problem.penalty(z);
+        let gap = outcome.gap + (value - outcome.value).max(0.0);
+        let support = z.iter().filter(|z| **z != 0.0).count();
+        Outcome { value, gap, support, ..outcome }
+    }
+
+    /// [`WorkingSets::solve`], each column without a penalty by itself.
+    fn solve_as_it_is(
+        &self,
+        problem: &Quadratic<'_>,
+        z: &mut [f64],
+        residual: &mut Vec<f64>,
+        workspace: &mut Workspace,
+        watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Outcome {
+        let data = Data { columns: problem.columns, weights: problem.weights };
         let free = workspace.begin(problem, z);
         let mut outcome = Outcome {
             gap: f64::INFINITY,
@@ -266,6 +295,7 @@ impl Quadratic<'_> {
         assert_eq!(len, m, "one z for each column");
         assert_eq!(self.targets.len(), n, "one target for each row");
         assert!(self.weights.is_empty() || self.weights.len() == n, "one weight for each row");
+        assert!(self.free.is_empty() || self.free.len() == m, "one flag for each column");
         assert!(self.l1.fits(m) && self.l2.fits(m), "one l1 and l2 for each column");
     }
 
@@ -303,8 +333,17 @@ impl Quadratic<'_> {
             let j = j as usize;
             let (l1, l2) = (self.l1.at(j), self.l2.at(j));
             let slack = if l1 == 0.0 && l2 == 0.0 { scale * squares[j].sqrt() } else { 0.0 };
-            Term { c, z: z[j], l1, l2, slack }
+            Term { c, z: z[j], l1, l2, slack, bounded: self.is_bounded(j) }
         })
+    }
+
+    fn penalty(&self, z: &[f64]) -> f64 {
+        let used = z.iter().enumerate().filter(|(_, z)| **z != 0.0);
+        used.map(|(j, z)| self.l1.at(j) * z.abs() + 0.5 * self.l2.at(j) * z * z).sum()
+    }
+
+    fn is_bounded(&self, j: usize) -> bool {
+        self.nonnegative && !self.free.get(j).is_some_and(|free| *free)
     }
 
     fn is_free(&self, j: usize) -> bool {
@@ -321,7 +360,16 @@ impl Workspace {
 
     /// Takes up a problem; returns the columns without a penalty.
     fn begin(&mut self, problem: &Quadratic<'_>, z: &mut [f64]) -> Vec<u32> {
-        let (columns, weights) = (problem.columns, problem.weights);
+        self.take_up(problem.columns, problem.weights);
+        self.best.clear();
+        problem.weigh(problem.targets, &mut self.weighted);
+        self.size = dot(&self.weighted, problem.targets).max(0.0).sqrt();
+        z.iter_mut().enumerate().filter(|(j, _)| problem.is_bounded(*j)).for_each(|(_, z)| *z = z.max(0.0));
+        self.free(problem)
+    }
+
+    /// What is known of D and W.
+    fn take_up(&mut self, columns: &Columns, weights: &[f64]) {
         let m = columns.columns();
         let same = self.id == Some(columns.id())
             && self.weights.len() == weights.len()
@@ -335,18 +383,31 @@ impl Workspace {
             self.squares.resize(m, 0.0);
             columns.squares_of(&self.active, weights, &mut self.squares);
         }
-        self.best.clear();
-        problem.weigh(problem.targets, &mut self.weighted);
-        self.size = dot(&self.weighted, problem.targets).max(0.0).sqrt();
-        if problem.nonnegative {
-            z.iter_mut().for_each(|z| *z = z.max(0.0));
-        }
+    }
+
+    /// The columns without a penalty, of those that are not 0.
+    fn free(&self, problem: &Quadratic<'_>) -> Vec<u32> {
         let free = |j: &u32| problem.is_free(*j as usize) && self.squares[*j as usize] > 0.0;
         match (problem.l1, problem.l2) {
             (Each::All(l1), _) if l1 > 0.0 => Vec::new(),
             (_, Each::All(l2)) if l2 > 0.0 => Vec::new(),
             _ => self.active.iter().copied().filter(free).collect(),
         }
+    }
+
+    /// A basis of several columns without a penalty.
+    fn basis(&mut self, problem: &Quadratic<'_>) -> Option<Basis> {
+        let may_turn = |j: &u32| problem.is_free(*j as usize) && !problem.is_bounded(*j as usize);
+        let free: Vec<u32> = (0..problem.columns.columns() as u32).filter(may_turn).collect();
+        if free.len() < 2 {
+            return None;
+        }
+        let (columns, weights) = (problem.columns, problem.weights);
+        let known = self.basis.take().filter(|basis| basis.is_of(columns, weights, &free));
+        known.or_else(|| {
+            self.take_up(columns, weights);
+            Basis::new(columns, weights, &free, &self.squares)
+        })
     }
 
     /// Rounding of a correlation, but for the norm of its column: that of the terms of a residual.
@@ -356,51 +417,29 @@ impl Workspace {
         FREE_SLACK * f64::EPSILON * (4.0 + (self.weighted.len() as f64).sqrt()) * size
     }
 
-    /// Makes the residual orthogonal to the columns without a penalty, as the dual point has to be: one of them, or several where z may
-    /// be negative, at once but for rounding, others by turns.
-    fn fit_free(&mut self, problem: &Quadratic<'_>, free: &[u32], z: &mut [f64], residual: &mut Vec<f64>) {
+    /// Makes the residual orthogonal to the columns without a penalty, as the dual point has to be, by turns: one of them, or an
+    /// orthonormal basis, at once but for rounding.
+    fn fit_free(&mut self, problem: &Quadratic<'_>, free: &[u32], z: &mut [f64], residual: &mut [f64]) {
         problem.weigh(residual, &mut self.weighted);
         if free.is_empty() {
             return;
         }
-        let mut together = !problem.nonnegative
-            && free.len() > 1
-            && self.inner.factorise_columns(problem.columns, problem.weights, free, &mut self.free_factor);
         let mut c = vec![0.0; free.len()];
-        let mut before = f64::INFINITY;
         for _ in 0..FREE_SWEEPS {
             let slack = 0.25 * self.slack(z);
             problem.columns.correlations_of(free, &self.weighted, &mut c);
             // What is left of the correlations, in parts of what rounding leaves.
             let left = free.iter().zip(&c).fold(0.0_f64, |left, (&j, &c)| {
-                let c = if problem.nonnegative && z[j as usize] == 0.0 { c.max(0.0) } else { c.abs() };
+                let c = if problem.is_bounded(j as usize) && z[j as usize] == 0.0 { c.max(0.0) } else { c.abs() };
                 left.max(c / self.squares[j as usize].sqrt())
             });
-            if left.is_nan() || left <= slack || (together && left > 0.5 * before) {
+            if left.is_nan() || left <= slack {
                 return;
-            }
-            before = left;
-            if together {
-                let square = dot(&self.weighted, residual);
-                let old: Vec<f64> = free.iter().map(|&j| z[j as usize]).collect();
-                self.free_factor.solve(&mut c);
-                free.iter().zip(&c).for_each(|(&j, step)| z[j as usize] += step);
-                problem.residual(z, residual);
-                problem.weigh(residual, &mut self.weighted);
-                // The columns may be next to dependent.
-                let after = dot(&self.weighted, residual);
-                if after.is_nan() || after > square * (1.0 + 1e-12) {
-                    together = false;
-                    free.iter().zip(old).for_each(|(&j, old)| z[j as usize] = old);
-                    problem.residual(z, residual);
-                    problem.weigh(residual, &mut self.weighted);
-                }
-                continue;
             }
             for &j in free {
                 let j = j as usize;
                 let mut step = problem.columns.dot(j, &self.weighted) / self.squares[j];
-                if problem.nonnegative {
+                if problem.is_bounded(j) {
                     step = step.max(-z[j]);
                 }
                 z[j] += step;
@@ -417,14 +456,8 @@ impl Workspace {
         problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
         let square = dot(&self.weighted, residual);
         let terms = problem.terms(&self.active, &self.c, z, &self.squares, scale);
-        let Scale { s, gap } = Scale::best(&terms, square, problem.nonnegative);
-        let penalty: f64 = z
-            .iter()
-            .enumerate()
-            .filter(|(_, z)| **z != 0.0)
-            .map(|(j, z)| problem.l1.at(j) * z.abs() + 0.5 * problem.l2.at(j) * z * z)
-            .sum();
-        let value = square / 2.0 + penalty;
+        let Scale { s, gap } = Scale::best(&terms, square);
+        let value = square / 2.0 + problem.penalty(z);
         if value - gap >= *bound || self.best.len() != self.c.len() {
             *bound = value - gap;
             self.best.clear();
@@ -440,7 +473,7 @@ impl Workspace {
         let (mut kept, mut changed) = (0, false);
         for k in 0..self.active.len() {
             let j = self.active[k] as usize;
-            let size = if problem.nonnegative { self.best[k] } else { self.best[k].abs() };
+            let size = if problem.is_bounded(j) { self.best[k] } else { self.best[k].abs() };
             // A margin for the rounding of both sides; that of the gap is in it.
             let dropped = (size + radius * self.squares[j].sqrt()) * (1.0 + 1e-12) < problem.l1.at(j);
             if dropped {
@@ -484,7 +517,7 @@ impl Workspace {
     fn measure_pool(&mut self, problem: &Quadratic<'_>, z: &[f64], square: f64) -> f64 {
         let scale = self.slack(z);
         problem.columns.correlations_of(&self.pool, &self.weighted, &mut self.pool_c);
-        Scale::best(&problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square, problem.nonnegative).gap
+        Scale::best(&problem.terms(&self.pool, &self.pool_c, z, &self.squares, scale), square).gap
     }
 
     /// The working set: columns in use or free, and the nearest of the pool.
@@ -502,6 +535,7 @@ impl Workspace {
                 l1: problem.l1.at(j),
                 l2: problem.l2.at(j),
                 square: self.squares[j],
+                bounded: problem.is_bounded(j),
             }
         }));
     }
@@ -520,7 +554,7 @@ impl Workspace {
                 self.order.push((f64::NEG_INFINITY, k));
             } else if square > 0.0 {
                 // By the residual, not the best dual point, which may be of an earlier round and know nothing of what z lacks now.
-                let size = if problem.nonnegative { c } else { c.abs() };
+                let size = if problem.is_bounded(j) { c } else { c.abs() };
                 self.order.push(((problem.l1.at(j) - size) / square.sqrt(), k));
             }
         }
@@ -564,6 +598,7 @@ mod tests {
         l1: Vec<f64>,
         l2: Vec<f64>,
         nonnegative: bool,
+        free: Vec<bool>,
     }
 
     impl Case {
@@ -588,7 +623,12 @@ mod tests {
                 l1: Each::Of(&self.l1),
                 l2: Each::Of(&self.l2),
                 nonnegative: self.nonnegative,
+                free: &self.free,
             }
+        }
+
+        fn is_bounded(&self, j: usize) -> bool {
+            self.nonnegative && !self.free.get(j).is_some_and(|free| *free)
         }
 
         fn weight(&self, i: usize) -> f64 {
@@ -619,7 +659,7 @@ mod tests {
                     .map(|j| {
                         let c: f64 = (0..self.n).map(|i| self.d[i * self.m + j] * self.weight(i) * r[i]).sum();
                         let u = v[j] + step * (c - self.l2[j] * v[j]);
-                        let low = if self.nonnegative { 0.0 } else { u + step * self.l1[j] };
+                        let low = if self.is_bounded(j) { 0.0 } else { u + step * self.l1[j] };
                         (u - step * self.l1[j]).max(0.0) + low.min(0.0)
                     })
                     .collect();
@@ -642,7 +682,7 @@ mod tests {
                 let c: f64 = (0..self.n).map(|i| self.d[i * self.m + j] * self.weight(i) * r[i]).sum();
                 let off = if z[j] != 0.0 {
                     (c - self.l1[j] * z[j].signum() - self.l2[j] * z[j]).abs()
-                } else if self.nonnegative {
+                } else if self.is_bounded(j) {
                     (c - self.l1[j]).max(0.0)
                 } else {
                     (c.abs() - self.l1[j]).max(0.0)
@@ -680,7 +720,8 @@ mod tests {
                 }
                 let y = draw(n, 3000);
                 let weights = if weighted { draw(n, 4000).iter().map(|w| w.abs() * 2.0).collect() } else { Vec::new() };
-                let mut case = Case { n, m, d, dense, weights, y, l1: vec![0.0; m], l2: vec![0.0; m], nonnegative };
+                let mut case =
+                    Case { n, m, d, dense, weights, y, l1: vec![0.0; m], l2: vec![0.0; m], nonnegative, free: vec![] };
                 let r = case.y.clone();
                 let most = (0..m).fold(0.0, |most: f64, j| {
                     let c: f64 = (0..n).map(|i| case.d[i * m + j] * case.weight(i) * r[i]).sum();
@@ -693,6 +734,10 @@ mod tests {
                 }
                 for j in 0..free.min(m) {
                     (case.l1[m - 1 - j], case.l2[m - 1 - j]) = (0.0, 0.0);
+                }
+                if nonnegative && seed % 2 == 0 {
+                    // The columns without a penalty, and one that has one, may be negative all the same.
+                    case.free = (0..m).map(|j| j == 2 || m - 1 - j < free).collect();
                 }
                 case
             },
@@ -720,7 +765,7 @@ mod tests {
                     prop_assert!(value <= least + 1e-11 * p0, "{found:?} {value} {least}");
                     prop_assert!(found.gap <= 1e-10 * p0, "{found:?} {p0}");
                     prop_assert!(case.violation(&z) < 1e-5, "{found:?} {}", case.violation(&z));
-                    prop_assert!(!case.nonnegative || z.iter().all(|z| *z >= 0.0));
+                    prop_assert!(z.iter().enumerate().all(|(j, z)| *z >= 0.0 || !case.is_bounded(j)));
                 }
             }
         }
@@ -752,7 +797,7 @@ mod tests {
         let kept = random::vector(n * m, 6);
         let d = d.iter().zip(&kept).map(|(d, kept)| if dense || *kept > 0.6 { *d } else { 0.0 }).collect();
         let (y, weights) = (random::vector(n, 7), random::vector(n, 8).iter().map(|w| w.abs()).collect());
-        Case { n, m, d, dense, weights, y, l1: vec![0.4; m], l2: vec![0.0; m], nonnegative: false }
+        Case { n, m, d, dense, weights, y, l1: vec![0.4; m], l2: vec![0.0; m], nonnegative: false, free: vec![] }
     }
 
     #[test]
@@ -789,7 +834,8 @@ mod tests {
         for (n, m) in [(0, 0), (0, 4), (4, 0)] {
             for dense in [true, false] {
                 let (d, y, l1) = (vec![1.0; n * m], vec![1.0; n], vec![1.0; m]);
-                let case = Case { n, m, d, dense, weights: vec![], y, l1, l2: vec![0.0; m], nonnegative: false };
+                let case =
+                    Case { n, m, d, dense, weights: vec![], y, l1, l2: vec![0.0; m], nonnegative: false, free: vec![] };
                 let (found, z) = solve(&case, WorkingSets::default());
                 assert_eq!((found.status, found.gap, found.rounds), (Status::Converged, 0.0, 1));
                 assert!(z.iter().all(|z| *z == 0.0));
@@ -817,5 +863,45 @@ mod tests {
             &mut on,
         );
         assert_eq!((found.status, found.rounds), (Status::Interrupted, 2));
+    }
+
+    /// Columns without a penalty that are next to dependent span what their differences do: the problem is that of these.
+    #[test]
+    fn nearly_dependent_free_columns_are_those_of_their_span() {
+        let (n, m) = (40, 30);
+        for (apart, weighted) in [(1e-3, false), (1e-7, true), (1e-8, false), (1e-9, true)] {
+            let d = random::vector(n * m, 8);
+            let mut near = d.clone();
+            for (row, of) in near.chunks_exact_mut(m).zip(d.chunks_exact(m)) {
+                row[m - 1] = of[m - 2] + apart * of[m - 1];
+            }
+            // The residual of the first free column alone is mostly along the second.
+            let y: Vec<f64> = (0..n).map(|i| 3.0 * d[i * m + m - 1] + 0.1 * d[i * m] + d[i * m + 1]).collect();
+            let weights = if weighted { random::vector(n, 9).iter().map(|w| 0.1 + w.abs()).collect() } else { vec![] };
+            let mut l1 = vec![0.5; m];
+            l1[m - 2..].fill(0.0);
+            let case = |d: Vec<f64>| Case {
+                n,
+                m,
+                d,
+                dense: true,
+                weights: weights.clone(),
+                y: y.clone(),
+                l1: l1.clone(),
+                l2: vec![0.0; m],
+                nonnegative: false,
+                free: vec![],
+            };
+            let settings = WorkingSets { tolerance: 1e-11, ..WorkingSets::default() };
+            let (expected, reference) = solve(&case(d), settings);
+            let (found, z) = solve(&case(near), settings);
+            assert_eq!((found.status, expected.status), (Status::Converged, Status::Converged), "{apart:e}");
+            // The second direction is known to the rounding of the columns over what tells them apart.
+            let rounding = f64::EPSILON / apart * expected.value;
+            let allowed = found.gap + expected.gap + 100.0 * rounding;
+            assert!((found.value - expected.value).abs() <= allowed, "{apart:e}: {found:?} {expected:?}");
+            let off = danskin_core::vector::distance(&z[..m - 2], &reference[..m - 2]);
+            assert!(off <= 1e-4, "{apart:e}: {off:e}");
+        }
     }
 }

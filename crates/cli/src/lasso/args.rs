@@ -56,7 +56,7 @@ pub(crate) struct LassoArgs {
     /// The share A of |z| in an elastic net, lambda (A |z| + (1 - A) z²/2); above 0 and at most 1.
     #[arg(long, value_name = "A", default_value = "1", value_parser = share)]
     pub(crate) l1_ratio: f64,
-    /// Over z >= 0, columns without a penalty included.
+    /// Over z >= 0, but for the column of ones.
     #[arg(long)]
     pub(crate) nonnegative: bool,
     /// What lambda is multiplied by in each column: a .npy or text file of m numbers at least 0; 0 leaves a column free. x of --wrt regularisation is then per feature.
@@ -65,8 +65,8 @@ pub(crate) struct LassoArgs {
     /// The weights of the rows: a .npy or text file of n numbers at least 0; 1 if absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Add a column of ones that has no penalty; its coefficient is in report.json. Not with --nonnegative, which would hold it too.
-    #[arg(long, conflicts_with = "nonnegative")]
+    /// Add a column of ones that has no penalty, and no bound; its coefficient is in report.json.
+    #[arg(long)]
     pub(crate) intercept: bool,
     #[command(flatten)]
     pub(crate) reading: ReadArgs,

@@ -19,7 +19,7 @@ use danskin_bench::choice::EstimatorKind;
 use danskin_bench::report::{EstimateReport, SCHEMA, csv_of, message};
 use danskin_data::{Dataset, write_vector};
 
-use self::report::{Coefficient, KinksReport, LassoReport, PathReport, plot};
+use self::report::{Coefficient, KinksReport, LassoReport, PathReport, SweepsReport, plot};
 use crate::failure::{ESTIMATOR_FAILED, Failure, warn};
 use crate::gradient::certified;
 use crate::input::{Given, read_design, read_vector_of, scalar_targets};
@@ -123,10 +123,13 @@ struct Found {
     z: Vec<f64>,
     status: Status,
     steps: usize,
-    residual: f64,
+    /// `None` where none is known.
+    gap: Option<f64>,
     cost: Cost,
     /// Seconds of that in which D was laid out by columns.
     columns: f64,
+    /// Those that the automatic estimator went through, where they are not the steps that led to z.
+    sweeps: Option<SweepsReport>,
     gradients: Vec<(EstimatorKind, Result<Gradient, EstimateError>)>,
 }
 
@@ -140,11 +143,11 @@ impl Run<'_> {
         let folder = Folder::open(&args.output)?;
         let (problem, x) = unit
             .scaled(lambda)
-            .wrt(args.wrt, self.data.y.clone())
+            .and_then(|problem| problem.wrt(args.wrt, self.data.y.clone()))
             .map_err(|error| Failure::Input(anyhow::Error::new(error).context("--wrt")))?;
         let start = vec![0.0; problem.latent_len()];
         let scale = problem.value(Point::new(&start, &x), self.ctx).abs();
-        let solved = self.path(&unit, &ones, (lambda, lambda_max), scale);
+        let solved = self.path(&unit, &ones, (lambda, lambda_max));
         let solved = solved.and_then(|path| Ok((path, self.solve(&problem, &x, scale)?)));
         let (path, found) = solved.map_err(|failure| {
             let files = EstimatorKind::ALL.iter().map(|kind| format!("{kind}.npy"));
@@ -176,16 +179,22 @@ impl Run<'_> {
         if own || args.intercept {
             let mut lambdas = if own { Vec::new() } else { vec![1.0] };
             let mut groups = Vec::with_capacity(features + 1);
-            for factor in factors {
+            for (column, factor) in factors.into_iter().enumerate() {
+                // A free column has no bound either.
+                let is_free = factor == 0.0 && !args.nonnegative;
+                ensure!(
+                    factor > 0.0 || is_free || args.wrt != Wrt::Regularisation,
+                    "--penalty-weights: entry {column} (from 0) is 0 and has no logarithm, and with --nonnegative its column is not free"
+                );
                 // No design has more columns than an index can name.
                 groups.push(if !own {
                     0
-                } else if factor > 0.0 {
-                    lambdas.len() as u32
-                } else {
+                } else if is_free {
                     FREE
+                } else {
+                    lambdas.len() as u32
                 });
-                if own && factor > 0.0 {
+                if own && !is_free {
                     lambdas.push(factor);
                 }
             }
@@ -223,7 +232,6 @@ impl Run<'_> {
         unit: &Problem<'_>,
         x: &[f64],
         (lambda, lambda_max): (f64, f64),
-        scale: f64,
     ) -> Result<(Vec<PathReport>, Vec<Coefficient>), Failure> {
         let (mut points, mut coefficients) = (Vec::new(), Vec::new());
         let Some(count) = self.args.path else { return Ok((points, coefficients)) };
@@ -239,14 +247,13 @@ impl Run<'_> {
                 anyhow!("--path from lambda_max = {lambda_max:e} down to lambda = {lambda:e}: {ratio:e} times");
             return Err(Failure::Input(message));
         }
-        let gap_is_known = self.has_gap(unit, x);
         let lambdas: Vec<f64> = factors(ratio, count as usize).iter().map(|factor| factor * lambda).collect();
         let mut each = |point: PathPoint<'_>| {
             let z = &point.z[..features];
             points.push(PathReport {
                 lambda: point.factor,
                 objective: point.value,
-                gap: gap_is_known.then_some(point.residual),
+                gap: point.residual_is_gap.then_some(point.residual),
                 support: z.iter().filter(|z| **z != 0.0).count(),
                 converged: point.converged,
                 seconds: point.seconds,
@@ -256,7 +263,7 @@ impl Run<'_> {
             }
             ControlFlow::Continue(())
         };
-        let walked = path(unit, x, &lambdas, self.args.tolerance * scale, &mut each, self.ctx);
+        let walked = path(unit, x, &lambdas, self.args.tolerance, &mut each, self.ctx);
         progress::check_interrupt()?;
         walked?;
         Ok((points, coefficients))
@@ -277,8 +284,9 @@ impl Run<'_> {
                 )?;
                 if automatic {
                     // The sweeps that are differentiated are plain ones, over all coordinates.
-                    let by_sweeps = self.automatic(problem, x, &CoordinateDescent::default(), target)?;
+                    let (by_sweeps, sweeps) = self.automatic(problem, x, &CoordinateDescent::default(), target)?;
                     found.gradients.push((EstimatorKind::Automatic, by_sweeps));
+                    found.sweeps = Some(sweeps);
                 }
                 found
             }
@@ -314,7 +322,10 @@ impl Run<'_> {
         (target, columns): (f64, fn(&S::State) -> f64),
     ) -> Result<Found, Failure> {
         let mut solution = Solve::new(problem, solver, x).stop(Stop::steps(0)).run_in(self.ctx)?;
-        solution.resume(self.stop(problem, x, solution.residual(), target), self.ctx)?;
+        let (initial, is_gap) = (solution.residual(), solution.state().residual_is_gap());
+        // Where residuals are gaps, at a gap of `target`.
+        let tolerance = if is_gap && initial > 0.0 { target / initial } else { self.args.tolerance };
+        solution.resume(Stop::tolerance(tolerance).within(self.args.iterations), self.ctx)?;
         let mut gradients = Vec::new();
         for &kind in kinds {
             let found = match kind {
@@ -330,9 +341,10 @@ impl Run<'_> {
             z: solution.z().to_vec(),
             status: solution.status(),
             steps: solution.steps(),
-            residual: solution.residual(),
+            gap: solution.state().residual_is_gap().then(|| solution.residual()),
             cost: solution.cost(),
             columns: columns(solution.state()),
+            sweeps: None,
             gradients,
         })
     }
@@ -362,26 +374,31 @@ impl Run<'_> {
         x: &[f64],
         solver: &CoordinateDescent,
         target: f64,
-    ) -> Result<Result<Gradient, EstimateError>, Failure> {
+    ) -> Result<(Result<Gradient, EstimateError>, SweepsReport), Failure> {
         let mut solution = Solve::new(problem, solver, x).stop(Stop::steps(0)).run_in(self.ctx)?;
-        let (mut sweeps, mut gradient) = (1, vec![0.0; problem.latent_len()]);
+        // Where no gap is known, how far a sweep moves, of how far the first would.
+        let first = self.args.tolerance * solution.residual();
+        let (mut sweeps, mut converged, mut gradient) = (1, false, vec![0.0; problem.latent_len()]);
         let mut memo = vec![0.0; problem.memo_len()];
         while sweeps <= self.args.iterations {
             solution.resume(Stop::steps(sweeps), self.ctx)?;
             progress::check_interrupt()?;
             problem.smooth().grad_z(solution.z(), x, &mut gradient, &mut memo, self.ctx);
             let at = Point { z: solution.z(), x, memo: &memo, grad_z: &gradient };
-            let left = problem.gap(at, at).unwrap_or(solution.residual());
-            if left <= target {
+            let gap = problem.gap(at, at);
+            converged = gap.map_or(solution.residual() <= first, |gap| gap <= target);
+            if converged || !solution.residual().is_finite() {
                 break;
             }
             sweeps = (sweeps + 1 + sweeps / 8).min(self.args.iterations.max(sweeps + 1));
         }
         let steps = solution.steps();
         drop(solution);
+        let sweeps = SweepsReport { count: steps, converged };
         let solve = Solve::new(problem, solver, x).stop(Stop::steps(steps)).record(Checkpoints::within(TAPE));
         let solution = solve.run_in(self.ctx)?;
-        self.with_outer(|outer, ctx| solution.gradient_in(outer, &ByGap(Automatic), ctx))
+        let gradient = self.with_outer(|outer, ctx| solution.gradient_in(outer, &ByGap(Automatic), ctx))?;
+        Ok((gradient, sweeps))
     }
 
     /// Numbers of the entries of D, those of the column of ones left out; of anything else all of them.
@@ -397,21 +414,6 @@ impl Run<'_> {
             next += 1;
         });
         kept
-    }
-
-    /// When a solve ends whose residual at z = 0 is `initial`: where residuals are gaps, at a gap of `target`.
-    fn stop(&mut self, problem: &Problem<'_>, x: &[f64], initial: f64, target: f64) -> Stop {
-        let tolerance = if self.has_gap(problem, x) && initial > 0.0 { target / initial } else { self.args.tolerance };
-        Stop::tolerance(tolerance).within(self.args.iterations)
-    }
-
-    /// Whether residuals are gaps.
-    fn has_gap(&mut self, problem: &Problem<'_>, x: &[f64]) -> bool {
-        let (z, mut gradient) = (vec![0.0; problem.latent_len()], vec![0.0; problem.latent_len()]);
-        let mut memo = vec![0.0; problem.memo_len()];
-        problem.smooth().grad_z(&z, x, &mut gradient, &mut memo, self.ctx);
-        let at = Point { z: &z, x, memo: &memo, grad_z: &gradient };
-        problem.gap(at, at).is_some() || (self.args.method == Method::Cd && Loss::is_quadratic(problem.loss()))
     }
 
     /// Calls `estimate` with the outer function: L, or the losses of the validation rows.
@@ -458,7 +460,7 @@ impl Run<'_> {
         let kinks = problem.kinks(x, &found.z, &gradient);
         let at = Point { z: &found.z, x, memo: &memo, grad_z: &[] };
         let objective = problem.value(at, self.ctx);
-        let gap = self.has_gap(problem, x).then_some(found.residual);
+        let gap = found.gap;
         // z is off by the root of a gap, about.
         let left = gap.map_or(args.tolerance, |gap| gap / scale.max(f64::MIN_POSITIVE));
         let largest = z.iter().fold(0.0_f64, |largest, z| largest.max(z.abs()));
@@ -536,6 +538,7 @@ impl Run<'_> {
             kinks,
             cost: found.cost.into(),
             columns_seconds: found.columns,
+            sweeps: found.sweeps,
             estimators,
             path: points,
         };
@@ -550,6 +553,12 @@ impl Run<'_> {
                 lambda / lambda_max,
                 found.cost.seconds
             ))?;
+            if let Some(SweepsReport { count, converged: false }) = found.sweeps {
+                warn(&format!(
+                    "automatic: {count} sweeps of plain coordinate descent did not reach the tolerance: it is the derivative of \
+                     what they reach, not of z (--iterations N takes more)"
+                ));
+            }
             if !found.gradients.is_empty()
                 && let Some(note) = kinks.note()
             {

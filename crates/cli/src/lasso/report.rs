@@ -39,6 +39,7 @@ pub(super) struct LassoReport {
     pub(super) kinks: KinksReport,
     pub(super) cost: CostReport,
     pub(super) columns_seconds: f64,
+    pub(super) sweeps: Option<SweepsReport>,
     pub(super) estimators: BTreeMap<&'static str, EstimateReport>,
     pub(super) path: Vec<PathReport>,
 }
@@ -77,6 +78,13 @@ impl KinksReport {
     }
 }
 
+/// The sweeps that the automatic estimator differentiated.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct SweepsReport {
+    pub(super) count: usize,
+    pub(super) converged: bool,
+}
+
 /// A point of a path.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct PathReport {
@@ -105,21 +113,22 @@ const NAMED: usize = 6;
 
 /// The path: coefficients, and how many are in use, against lambda.
 pub(super) fn plot(title: &str, path: &[PathReport], coefficients: &[Coefficient]) -> Result<String, PlotError> {
-    let mut largest: BTreeMap<usize, f64> = BTreeMap::new();
+    // Of each column, its coefficients in the order of the path.
+    let mut of_column: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
     for coefficient in coefficients {
-        let largest = largest.entry(coefficient.column).or_insert(0.0);
-        *largest = largest.max(coefficient.z.abs());
+        of_column.entry(coefficient.column).or_default().push((coefficient.lambda, coefficient.z));
     }
-    let mut columns: Vec<(usize, f64)> = largest.into_iter().collect();
+    let largest = |(column, found): (&usize, &Vec<(f64, f64)>)| {
+        (*column, found.iter().fold(0.0_f64, |largest, (_, z)| largest.max(z.abs())))
+    };
+    let mut columns: Vec<(usize, f64)> = of_column.iter().map(largest).collect();
     columns.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     columns.truncate(CURVES);
     let colours = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)].into_iter().chain(MORE_COLOURS);
     let colours: Vec<RGBColor> = colours.collect();
     let curves = columns.iter().enumerate().map(|(rank, &(column, _))| {
-        let of = |lambda: f64| {
-            let found = coefficients.iter().find(|one| one.column == column && one.lambda == lambda);
-            (lambda, found.map_or(0.0, |one| one.z))
-        };
+        let mut found = of_column[&column].iter().peekable();
+        let mut of = |lambda: f64| (lambda, found.next_if(|one| one.0 == lambda).map_or(0.0, |one| one.1));
         let name = if rank < NAMED { format!("column {column}") } else { String::new() };
         let points = path.iter().map(|point| of(point.lambda)).collect();
         Curve { stroke: Stroke::Plain, ..Curve::measured(name, colours[rank % colours.len()], points) }

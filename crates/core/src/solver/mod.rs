@@ -57,6 +57,11 @@ pub trait State: Send {
     /// the optimum for others. NaN or infinite once a number overflowed.
     fn residual(&self) -> f64;
 
+    /// Whether the residual is a duality gap, no less than L(z_t, x) - l(x).
+    fn residual_is_gap(&self) -> bool {
+        false
+    }
+
     /// Takes z_t out.
     fn into_latent(self) -> Vec<f64>
     where

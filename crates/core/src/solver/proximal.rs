@@ -78,6 +78,7 @@ pub struct ProximalState {
     theta: f64,
     beta: f64,
     residual: f64,
+    residual_is_gap: bool,
 }
 
 impl State for ProximalState {
@@ -95,6 +96,10 @@ impl State for ProximalState {
 
     fn residual(&self) -> f64 {
         self.residual
+    }
+
+    fn residual_is_gap(&self) -> bool {
+        self.residual_is_gap
     }
 }
 
@@ -145,6 +150,7 @@ impl ProximalState {
             theta: 1.0,
             beta: f64::NAN,
             residual: f64::NAN,
+            residual_is_gap: false,
         };
         state.differentiate(problem, x, ctx);
         state.rho = step.choose_from(|| problem.smoothness(state.ahead(x), ctx))?;
@@ -174,7 +180,9 @@ impl ProximalState {
         problem.prox(self.rho, x, &mut self.next);
         let primal = Point { z: &self.s, x, memo: self.memo(), grad_z: &[] };
         let dual = Point { z: point, x, memo: &self.memo, grad_z: &self.gradient };
-        self.residual = problem.gap(primal, dual).unwrap_or_else(|| {
+        let gap = problem.gap(primal, dual);
+        self.residual_is_gap = gap.is_some();
+        self.residual = gap.unwrap_or_else(|| {
             let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
             (apart(point, &self.next) + apart(point, &self.s)) / self.rho
         });

@@ -87,6 +87,9 @@ pub enum GlmError {
         /// The group.
         group: usize,
     },
+    /// The lambdas are no part of a problem whose x are their logarithms.
+    #[error("x are the logarithms of the lambdas: the problem has none to be scaled")]
+    LambdasAreX,
     /// Vectors with k numbers for each row or column are longer than there can be.
     #[error("{sides} rows or columns and {width} predictions for each, expected a product of at most {}", MAX_LEN)]
     TooWide {
@@ -276,15 +279,19 @@ impl<L: RowLoss, R: Penalty> Glm<L, R> {
     }
 
     /// The same problem with its lambdas multiplied by `factor`.
-    pub(super) fn scaled(&self, factor: f64) -> Self
+    pub(super) fn scaled(&self, factor: f64) -> Result<Self, GlmError>
     where
         L: Clone,
         R: Clone,
     {
-        assert!(self.wrt != Wrt::Regularisation, "x are the logarithms of the lambdas");
-        assert!(factor.is_finite() && factor >= 0.0, "a factor of {factor}");
-        let lambdas = self.lambdas.iter().map(|lambda| factor * lambda).collect();
-        Self { lambdas, constants: OnceLock::new(), ..self.clone() }
+        if self.wrt == Wrt::Regularisation {
+            return Err(GlmError::LambdasAreX);
+        }
+        let lambdas: Vec<f64> = self.lambdas.iter().map(|lambda| factor * lambda).collect();
+        match lambdas.iter().find(|lambda| !(**lambda >= 0.0 && lambda.is_finite())) {
+            Some(&lambda) => Err(GlmError::Lambda { lambda }),
+            None => Ok(Self { lambdas, constants: OnceLock::new(), ..self.clone() }),
+        }
     }
 
     /// phi.

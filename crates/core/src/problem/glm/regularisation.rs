@@ -64,7 +64,7 @@ impl<R: Penalty> Regularisation<'_, R> {
 
     pub(in crate::problem) fn value(&self, z: &[f64]) -> f64 {
         let mut sum = 0.0;
-        self.each(z.len(), |lambda, _, j| sum += lambda * self.penalty.value(z[j]));
+        self.each_penalised(z.len(), |lambda, _, j| sum += lambda * self.penalty.value(z[j]));
         sum
     }
 

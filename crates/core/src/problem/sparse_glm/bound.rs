@@ -49,7 +49,7 @@ impl<L: Loss + Clone> SparseGlm<L> {
         let of_gradient = gamma(n + SPARE) * frobenius * slopes + heaviest * frobenius * of_u;
 
         let (mut share, mut free, mut flat, mut convexity) = (1.0_f64, None, None, f64::INFINITY);
-        self.each(at.x, |[l, q], _, j| {
+        self.each(at.x, |[l, q], group, j| {
             convexity = convexity.min(q);
             if q == 0.0 {
                 flat = flat.or(Some(j));
@@ -57,7 +57,7 @@ impl<L: Loss + Clone> SparseGlm<L> {
             if l == 0.0 && q == 0.0 {
                 free = free.or(Some(j));
             }
-            if q == 0.0 && self.penalty.beyond(at.grad_z[j], l) + of_gradient > 0.0 {
+            if q == 0.0 && self.penalty_of(group).beyond(at.grad_z[j], l) + of_gradient > 0.0 {
                 share = share.min(l / (at.grad_z[j].abs() + of_gradient));
             }
         });
@@ -66,14 +66,14 @@ impl<L: Loss + Clone> SparseGlm<L> {
         }
         let mut gap = 0.5 * (((1.0 - share) * weighted) + heaviest.sqrt() * of_u).powi(2);
         let mut held = 0.0;
-        self.each(at.x, |[l, q], _, j| {
-            let (z, g) = (at.z[j], share * at.grad_z[j]);
-            let beyond = (self.penalty.beyond(g, l) + of_gradient).max(0.0);
+        self.each(at.x, |[l, q], group, j| {
+            let (z, g, penalty) = (at.z[j], share * at.grad_z[j], self.penalty_of(group));
+            let beyond = (penalty.beyond(g, l) + of_gradient).max(0.0);
             let conjugate = if q > 0.0 { 0.5 * beyond * beyond / q } else { 0.0 };
             let terms = [l * z.abs(), 0.5 * q * z * z, g * z, conjugate];
             held += terms.iter().sum::<f64>().max(0.0);
             held += gamma(SPARE) * terms.iter().map(|term| term.abs()).sum::<f64>() + of_gradient * z.abs();
-            if self.penalty.is_nonnegative() && z < 0.0 {
+            if penalty.is_nonnegative() && z < 0.0 {
                 held = f64::INFINITY;
             }
         });

@@ -1,7 +1,7 @@
 //! Sparse generalised linear problems, the Lasso among them:
 //!
 //! ```text
-//! L(z, x) = sum_i w_i phi(u_i, y_i) + sum_j lambda_g(j) (a |z_j| + (1 - a) z_j² / 2),   u = D z,   z >= 0 where that is asked
+//! L(z, x) = sum_i w_i phi(u_i, y_i) + sum_j lambda_g(j) (a |z_j| + (1 - a) z_j² / 2),   u = D z,   z >= 0 where that is asked, but for free columns
 //! ```
 //!
 //! F are the losses, R is the penalty. With l = a lambda_j and q = (1 - a) lambda_j, for one coordinate:
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::glm::regularisation::Regularisation;
-use super::glm::{Glm, GlmError, Wrt};
+use super::glm::{FREE, Glm, GlmError, Wrt};
 use super::loss::{Loss, Squared};
 use super::penalty::{Penalty, Unpenalised};
 use crate::design::{Design, Matrix};
@@ -156,7 +156,7 @@ impl<L: Loss> SparseGlm<L> {
         }
     }
 
-    /// The same problem over z >= 0, columns without a penalty included.
+    /// The same problem over z >= 0, but for the columns without a penalty ([`FREE`]), such as that of an intercept.
     #[must_use]
     pub fn nonnegative(self) -> Self {
         Self { penalty: ElasticNet { nonnegative: true, ..self.penalty }, ..self }
@@ -172,7 +172,7 @@ impl<L: Loss> SparseGlm<L> {
     }
 
     /// The same problem with a penalty lambda_g for each group g of columns; `groups` names that of each column, from 0, or
-    /// [`FREE`](super::glm::FREE). A column without a penalty is never 0 but by chance.
+    /// [`FREE`]. A column without a penalty is never 0 but by chance.
     ///
     /// # Errors
     ///
@@ -193,15 +193,14 @@ impl<L: Loss> SparseGlm<L> {
 
     /// The same problem with its lambdas multiplied by `factor`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If x are the logarithms of the lambdas, or `factor` is not finite or below 0.
-    #[must_use]
-    pub fn scaled(&self, factor: f64) -> Self
+    /// [`GlmError::LambdasAreX`] where x are the logarithms of the lambdas, [`GlmError::Lambda`] for a factor below 0 or not finite.
+    pub fn scaled(&self, factor: f64) -> Result<Self, GlmError>
     where
         L: Clone,
     {
-        Self { smooth: self.smooth.scaled(factor), ..self.clone() }
+        Ok(Self { smooth: self.smooth.scaled(factor)?, ..self.clone() })
     }
 
     /// D.
@@ -240,10 +239,23 @@ impl<L: Loss> SparseGlm<L> {
         self.smooth.differentiated() == Wrt::Design
     }
 
-    /// The penalty of a coordinate.
+    /// The penalty of a coordinate that is not free.
     #[must_use]
     pub fn penalty(&self) -> ElasticNet {
         self.penalty
+    }
+
+    /// That of one in `group`: a free one may be negative.
+    fn penalty_of(&self, group: usize) -> ElasticNet {
+        ElasticNet { nonnegative: self.penalty.nonnegative && group != FREE as usize, ..self.penalty }
+    }
+
+    /// Whether each column is without a penalty, length m.
+    #[must_use]
+    pub fn free(&self, x: &[f64]) -> Vec<bool> {
+        let mut free = vec![false; self.design().columns()];
+        self.each(x, |_, group, j| free[j] = group == FREE as usize);
+        free
     }
 
     /// [l, q] of each column at x, length m each: lambda_j times a, and times 1 - a.

@@ -48,13 +48,13 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     }
 
     fn prox(&self, rho: f64, x: &[f64], z: &mut [f64]) {
-        self.each(x, |parts, _, j| z[j] = self.penalty.prox(z[j], rho, parts));
+        self.each(x, |parts, group, j| z[j] = self.penalty_of(group).prox(z[j], rho, parts));
     }
 
     fn prox_pull(&self, rho: f64, x: &[f64], z: &[f64], dual: &mut [f64], x_out: &mut [f64]) {
         let moves = self.smooth.differentiated() == Wrt::Regularisation && !x_out.is_empty();
         self.each(x, |[l, q], group, j| {
-            dual[j] = if self.penalty.is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
+            dual[j] = if self.penalty_of(group).is_smooth(z[j], l) { dual[j] / (1.0 + rho * q) } else { 0.0 };
             if moves && l > 0.0 {
                 x_out[group] -= dual[j] * rho * slope(z[j], [l, q]);
             }
@@ -65,18 +65,19 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
         let moves = self.smooth.differentiated() == Wrt::Regularisation;
         self.each(x, |[l, q], group, j| {
             let change = if moves && l > 0.0 { rho * slope(z[j], [l, q]) * dx[group] } else { 0.0 };
-            tangent[j] = if self.penalty.is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
+            tangent[j] =
+                if self.penalty_of(group).is_smooth(z[j], l) { (tangent[j] - change) / (1.0 + rho * q) } else { 0.0 };
         });
     }
 
     fn least_subgradient(&self, x: &[f64], z: &[f64], gradient: &mut [f64]) {
-        self.each(x, |[l, q], _, j| {
-            let g = gradient[j];
-            gradient[j] = if self.penalty.is_smooth(z[j], l) {
+        self.each(x, |[l, q], group, j| {
+            let (g, penalty) = (gradient[j], self.penalty_of(group));
+            gradient[j] = if penalty.is_smooth(z[j], l) {
                 g + slope(z[j], [l, q])
             } else {
                 // What is left after the best slope of l |z| in [-l, l], or below it where z can only rise.
-                let beyond = self.penalty.beyond(g, l);
+                let beyond = penalty.beyond(g, l);
                 if beyond > 0.0 {
                     beyond.copysign(g)
                 } else if g.is_nan() {
@@ -91,8 +92,8 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
     fn gap(&self, primal: Point<'_>, dual: Point<'_>) -> Option<f64> {
         let (row, gradient) = (self.smooth.row(primal.x), dual.grad_z);
         let mut share = 1.0_f64;
-        self.each(primal.x, |[l, q], _, j| {
-            if q == 0.0 && self.penalty.beyond(gradient[j], l) > 0.0 {
+        self.each(primal.x, |[l, q], group, j| {
+            if q == 0.0 && self.penalty_of(group).beyond(gradient[j], l) > 0.0 {
                 share = share.min(l / gradient[j].abs());
             }
         });
@@ -107,13 +108,13 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
             }
         }
         let mut free = false;
-        self.each(primal.x, |[l, q], _, j| {
+        self.each(primal.x, |[l, q], group, j| {
             free |= l == 0.0 && q == 0.0;
-            let (z, g) = (primal.z[j], share * gradient[j]);
+            let (z, g, penalty) = (primal.z[j], share * gradient[j], self.penalty_of(group));
             let held = l * z.abs() + 0.5 * q * z * z + g * z;
-            let beyond = self.penalty.beyond(g, l);
+            let beyond = penalty.beyond(g, l);
             gap += if q > 0.0 && beyond > 0.0 { (held + 0.5 * beyond * beyond / q).max(0.0) } else { held.max(0.0) };
-            if self.penalty.is_nonnegative() && z < 0.0 {
+            if penalty.is_nonnegative() && z < 0.0 {
                 gap = f64::INFINITY;
             }
         });
@@ -127,8 +128,8 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
 
     fn support(&self, x: &[f64], z: &[f64]) -> Vec<usize> {
         let mut support = Vec::new();
-        self.each(x, |[l, _], _, j| {
-            if self.penalty.is_smooth(z[j], l) {
+        self.each(x, |[l, _], group, j| {
+            if self.penalty_of(group).is_smooth(z[j], l) {
                 support.push(j);
             }
         });
@@ -162,15 +163,16 @@ impl<L: Loss + Clone> Composite for SparseGlm<L> {
 
     fn kinks(&self, x: &[f64], z: &[f64], gradient: &[f64]) -> Kinks {
         let mut kinks = Kinks { support: 0, least: f64::INFINITY, slack: f64::INFINITY };
-        self.each(x, |[l, _], _, j| {
-            if self.penalty.is_smooth(z[j], l) {
+        self.each(x, |[l, _], group, j| {
+            let penalty = self.penalty_of(group);
+            if penalty.is_smooth(z[j], l) {
                 kinks.support += 1;
                 if l > 0.0 {
                     kinks.least = kinks.least.min(z[j].abs());
                 }
             } else {
                 // Without an l1 part it is the bound of z alone that holds, by the slope.
-                let beyond = self.penalty.beyond(gradient[j], l);
+                let beyond = penalty.beyond(gradient[j], l);
                 let unit = if l > 0.0 { l } else { beyond.abs() };
                 kinks.slack = kinks.slack.min(if unit > 0.0 { -beyond / unit } else { 0.0 });
             }

@@ -70,13 +70,13 @@ impl Columns {
     }
 
     /// The minimiser over a coordinate at `z` with the slope g.
-    fn next<L>(&self, problem: &SparseGlm<L>, j: usize, z: f64, g: f64) -> f64 {
+    fn next<L: Loss>(&self, problem: &SparseGlm<L>, j: usize, z: f64, g: f64) -> f64 {
         let (c, [l, q]) = (self.curvatures[j], self.parts[j]);
         match c {
             // L has R alone to say.
             0.0 if l > 0.0 || q > 0.0 => 0.0,
             0.0 => z,
-            _ => problem.penalty.prox(z - g / c, 1.0 / c, [l, q]),
+            _ => problem.penalty_of(self.groups[j]).prox(z - g / c, 1.0 / c, [l, q]),
         }
     }
 }
@@ -187,7 +187,8 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
                 continue;
             }
             let along = columns.dot(j, &b);
-            let through = if self.penalty.is_smooth(after, l) { (dual[j] + along) / (1.0 + q / c) } else { 0.0 };
+            let penalty = self.penalty_of(columns.groups[j]);
+            let through = if penalty.is_smooth(after, l) { (dual[j] + along) / (1.0 + q / c) } else { 0.0 };
             dual[j] = through - along;
             let moved = -through / c;
             if moved == 0.0 {
@@ -259,10 +260,11 @@ impl<L: Loss + Clone> Coordinatewise for SparseGlm<L> {
             if wrt == Wrt::Regularisation && l > 0.0 {
                 dg += slope(after, [l, q]) * dx[columns.groups[j]];
             }
+            let penalty = self.penalty_of(columns.groups[j]);
             let next = match c {
                 0.0 if l > 0.0 || q > 0.0 => 0.0,
                 0.0 => *tangent,
-                _ if self.penalty.is_smooth(after, l) => (*tangent - dg / c) / (1.0 + q / c),
+                _ if penalty.is_smooth(after, l) => (*tangent - dg / c) / (1.0 + q / c),
                 _ => 0.0,
             };
             let change = next - *tangent;
