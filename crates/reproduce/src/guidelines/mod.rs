@@ -391,7 +391,7 @@ impl Experiment for Guidelines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_alike, assert_passes, failing};
+    use crate::testing::{assert_alike, assert_notices_nan, assert_passes, failing};
 
     /// The claims that fail once `damage` is done to every run.
     fn broken(sound: &[Run], damage: impl Fn(&mut Run)) -> Vec<String> {
@@ -460,6 +460,14 @@ mod tests {
         *one = Chosen { ended: Ended::FloorReached, rounding: 0.9e-8, bound: 1.5e-8, ..one.clone() };
         assert_passes(&Guidelines, &told);
         assert!(shown::document(&told).contains("did not prove a relative error of 1e-8"));
+        // The last runs are of ridge regression.
+        assert_notices_nan(&Guidelines, &sound, |m| &mut m[0].apart[0]);
+        assert_notices_nan(&Guidelines, &sound, |m| &mut m.last_mut().unwrap().shifted[0]);
+        assert_notices_nan(&Guidelines, &sound, |m| &mut m[0].chosen[0].error);
+        assert_notices_nan(&Guidelines, &sound, |m| &mut m[0].chosen[0].bound);
+        assert_notices_nan(&Guidelines, &sound, |m| {
+            &mut m[0].readings.iter_mut().find(|one| one.way == Way::Tape && one.of == Of::HeldOut).unwrap().error
+        });
         for wanted in WANTED {
             fails(halved.clone(), &format!("ridge: fewest passes to {wanted:.0e}"));
             fails(halved.clone(), &format!("logistic: fewest passes to {wanted:.0e}"));
