@@ -23,7 +23,7 @@ use danskin_core::solver::{SolveError, Solver, State, Step};
 use danskin_core::vector::{dot, norm};
 
 use crate::columns::Columns;
-use crate::working_sets::{Each, Quadratic, Status, WorkingSets, Workspace};
+use crate::working_sets::{Each, Progress, Quadratic, Status, WorkingSets, Workspace};
 
 /// The furthest that a prediction is thought to move in a step.
 const REACH: f64 = 20.0;
@@ -131,9 +131,11 @@ impl ActiveState {
         };
         let sets = WorkingSets { tolerance, rounds, ..WorkingSets::default() };
         let mut done = 0;
-        let mut watch = |_: f64| {
-            done += 1;
-            ctx.count_pass();
+        let mut watch = |progress: Progress| {
+            if let Progress::Round { .. } = progress {
+                done += 1;
+                ctx.count_pass();
+            }
             if rounds == 1 { ControlFlow::Continue(()) } else { ctx.tick(Phase::Solve, done, rounds) }
         };
         let found = sets.solve(&quadratic, &mut self.z, &mut self.difference, &mut self.workspace, &mut watch);
@@ -244,9 +246,11 @@ impl ActiveState {
         let (mut share, mut done) = (MODEL, 0);
         let found = loop {
             let sets = WorkingSets { tolerance: share * self.residual, ..WorkingSets::default() };
-            let mut watch = |_: f64| {
-                done += 1;
-                ctx.count_pass();
+            let mut watch = |progress: Progress| {
+                if let Progress::Round { .. } = progress {
+                    done += 1;
+                    ctx.count_pass();
+                }
                 ctx.tick(Phase::Solve, done, sets.rounds)
             };
             let found = sets.solve(&quadratic, &mut next, &mut self.difference, &mut self.workspace, &mut watch);

@@ -9,12 +9,15 @@
 //! `(G_S + diag(l2)) d = c_S - l1 sign(z_S) - l2 z_S` on the support S would, that is the next step, as far as P falls along it: it
 //! is exact where no sign changes, and what reaches 0 before leaves S.
 
+use std::ops::ControlFlow;
+
 use danskin_core::simd::{Loop, widest};
 use danskin_core::vector::dot;
 
 use crate::columns::{Columns, Storage};
 use crate::gap::{Scale, Term};
 use crate::gram::{Factor, Gram};
+use crate::working_sets::Progress;
 
 /// Sweeps between two extrapolations.
 const SWEEPS: usize = 5;
@@ -91,6 +94,8 @@ pub(crate) struct Coordinate {
 pub(crate) struct Spent {
     pub(crate) epochs: usize,
     pub(crate) newton: usize,
+    /// Whoever watched asked for it.
+    pub(crate) interrupted: bool,
 }
 
 /// What a sweep did.
@@ -158,7 +163,14 @@ impl Inner {
 
     /// Goes on until the gap of the problem on the working set is `tolerance`, where `square` is the square of W^(1/2) (y - D z) at
     /// the start.
-    pub(crate) fn solve(&mut self, data: Data<'_>, square: f64, tolerance: f64, epochs: usize) -> Spent {
+    pub(crate) fn solve(
+        &mut self,
+        data: Data<'_>,
+        square: f64,
+        tolerance: f64,
+        epochs: usize,
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Spent {
         let mut spent = Spent::default();
         let value = square / 2.0 + self.penalty();
         // Reads since the last direct solution.
@@ -184,6 +196,10 @@ impl Inner {
                 self.history.clear();
             } else if self.history.len() >= (SWEEPS + 1) * self.on.len() {
                 self.extrapolate(data);
+            }
+            if spent.epochs.is_multiple_of(2 * SWEEPS) && watch(Progress::Sweeps { count: 2 * SWEEPS }).is_break() {
+                spent.interrupted = true;
+                return spent;
             }
             if self.by_gram || due || spent.epochs.is_multiple_of(2 * SWEEPS) {
                 self.fit_free(data);

@@ -20,4 +20,4 @@ pub use active_set::{ActiveSet, ActiveState};
 pub use columns::Columns;
 pub use encode::{EncodeError, Encoded, Encoder, Form, Penalties, SparseCodes};
 pub use path::{PathError, PathPoint, factor_to_zero, factors, path};
-pub use working_sets::{Each, Outcome, Quadratic, Status, WorkingSets, Workspace};
+pub use working_sets::{Each, Outcome, Progress, Quadratic, Status, WorkingSets, Workspace};

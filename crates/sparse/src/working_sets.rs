@@ -112,6 +112,21 @@ pub enum Status {
     NotFinite,
 }
 
+/// How far a solve is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Progress {
+    /// A round has read D.
+    Round {
+        /// An upper bound on P(z) - min P.
+        gap: f64,
+    },
+    /// Some sweeps over a working set were done.
+    Sweeps {
+        /// How many since the last word.
+        count: usize,
+    },
+}
+
 /// What a solve found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
@@ -171,8 +186,8 @@ struct Round {
 }
 
 impl WorkingSets {
-    /// Goes on from z, length m, until the gap is the tolerance. `residual` becomes y - D z. `watch` is told of the gap each round,
-    /// and may end it.
+    /// Goes on from z, length m, until the gap is the tolerance. `residual` becomes y - D z. `watch` is told of each round, and of
+    /// sweeps in between, and may end it.
     ///
     /// # Panics
     ///
@@ -183,7 +198,7 @@ impl WorkingSets {
         z: &mut [f64],
         residual: &mut Vec<f64>,
         workspace: &mut Workspace,
-        watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Outcome {
         problem.check(z.len());
         let Some(basis) = workspace.basis(problem) else {
@@ -211,7 +226,7 @@ impl WorkingSets {
         z: &mut [f64],
         residual: &mut Vec<f64>,
         workspace: &mut Workspace,
-        watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Outcome {
         let data = Data { columns: problem.columns, weights: problem.weights };
         let free = workspace.begin(problem, z);
@@ -224,7 +239,7 @@ impl WorkingSets {
             newton: 0,
             support: 0,
         };
-        let (mut bound, mut stalled, mut sharper) = (f64::NEG_INFINITY, 0, 1.0);
+        let (mut bound, mut stalled, mut sharper, mut interrupted) = (f64::NEG_INFINITY, 0, 1.0, false);
         while outcome.rounds < self.rounds.max(1) {
             outcome.rounds += 1;
             problem.residual(z, residual);
@@ -237,10 +252,10 @@ impl WorkingSets {
                 outcome.status = Status::NotFinite;
                 break;
             }
-            let watched = watch(round.gap);
+            interrupted |= watch(Progress::Round { gap: round.gap }).is_break();
             outcome.status = if round.gap <= self.tolerance {
                 Status::Converged
-            } else if watched.is_break() {
+            } else if interrupted {
                 Status::Interrupted
             } else if stalled >= STALLED {
                 Status::Stalled
@@ -267,11 +282,12 @@ impl WorkingSets {
                 let tolerance = (INNER * gap).max(0.3 * self.tolerance) * sharper;
                 let Workspace { inner, set, weighted, .. } = workspace;
                 inner.begin(data, set, weighted);
-                let spent = inner.solve(data, square, tolerance, self.epochs);
+                let spent = inner.solve(data, square, tolerance, self.epochs, watch);
                 inner.each(|j, value| z[j as usize] = value);
                 outcome.epochs += spent.epochs;
                 outcome.newton += spent.newton;
-                if !part {
+                interrupted |= spent.interrupted;
+                if !part || interrupted {
                     break;
                 }
                 problem.residual(z, residual);
@@ -850,19 +866,25 @@ mod tests {
         assert!(matches!(found.status, Status::Stalled | Status::Converged), "{found:?}");
         assert!(found.gap < 1e-13 * found.value && found.rounds < 60, "{found:?}");
         let columns = case.columns();
-        let (mut z, mut residual, mut seen) = (vec![0.0; case.m], Vec::new(), 0);
-        let mut on = |_| {
-            seen += 1;
-            if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let ended = |settings: WorkingSets, ends: &dyn Fn(Progress) -> bool| {
+            let (mut z, mut residual, mut over) = (vec![0.0; case.m], Vec::new(), false);
+            let mut on = |progress: Progress| {
+                over |= ends(progress);
+                if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let problem = case.problem(&columns);
+            let found = settings.solve(&problem, &mut z, &mut residual, &mut Workspace::new(), &mut on);
+            assert!((found.value - case.value(&z)).abs() <= 1e-12 * found.value, "{found:?}");
+            found
         };
-        let found = WorkingSets::default().solve(
-            &case.problem(&columns),
-            &mut z,
-            &mut residual,
-            &mut Workspace::new(),
-            &mut on,
-        );
-        assert_eq!((found.status, found.rounds), (Status::Interrupted, 2));
+        let by_round =
+            ended(WorkingSets::default(), &|progress| matches!(progress, Progress::Round { gap } if gap < 1.0));
+        assert_eq!(by_round.status, Status::Interrupted);
+        assert!(by_round.gap < 1.0 && by_round.rounds > 1, "{by_round:?}");
+        let exact = WorkingSets { tolerance: 0.0, ..WorkingSets::default() };
+        let by_sweeps = ended(exact, &|progress| matches!(progress, Progress::Sweeps { .. }));
+        assert_eq!(by_sweeps.status, Status::Interrupted);
+        assert!(by_sweeps.epochs < found.epochs, "{by_sweeps:?} {found:?}");
     }
 
     /// Columns without a penalty that are next to dependent span what their differences do: the problem is that of these.

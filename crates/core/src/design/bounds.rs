@@ -39,14 +39,6 @@ pub fn gamma(k: usize) -> f64 {
 pub const UNDERFLOW: f64 = f64::MIN_POSITIVE;
 
 impl Matrix<'_> {
-    /// ‖D‖_F, the root of the sum of the squares of the entries.
-    #[must_use]
-    pub fn frobenius(self) -> f64 {
-        let mut squares = vec![0.0; self.rows()];
-        self.sum_squares(&[], &mut squares);
-        squares.iter().sum::<f64>().sqrt() * (1.0 + gamma(self.rows() + self.columns() + 8))
-    }
-
     /// `out_i = sum_j D_ij² scales_j`, with `scales >= 0` of length m, empty for ones, and `out` of length n; about half a pass.
     ///
     /// # Panics

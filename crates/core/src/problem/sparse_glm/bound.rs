@@ -9,12 +9,12 @@
 //! | log lambda, one | 2 G + ‖w^(1/2) r‖ e | R(z) - R(z*) is (L(z) - l) less F(z) - F(z*) |
 //! | entries of D | max_i w_i^(1/2) e ‖z‖ + (‖w r‖ + max_i w_i^(1/2) e) e / q^(1/2) | q > 0 the least strong convexity of the penalty |
 //!
-//! G is that of [`Composite::gap`], in exact arithmetic: with ‖D‖_F for ‖D‖, u = D z is wrong by at most gamma_m ‖D‖_F ‖z‖ and each entry of grad F by gamma_n
-//! ‖D‖_F ‖w r‖, and the share s of the dual point is small enough for both.
+//! G is that of [`Composite::gap`], in exact arithmetic: u_i is wrong by at most U_i = gamma_k (|D| |z|)_i, k the entries of its row, and entry j of grad F by
+//! gamma_k (|D|^T w |r|)_j + (|D|^T w U)_j, k those of its column; the share s of the dual point is small enough for both.
 
 use super::SparseGlm;
 use crate::certificate::{AnalyticBound, Theorem, Unproved};
-use crate::design::gamma;
+use crate::design::{UNDERFLOW, gamma};
 use crate::problem::glm::Wrt;
 use crate::problem::loss::Loss;
 use crate::problem::{Objective, Point};
@@ -36,17 +36,16 @@ impl<L: Loss + Clone> SparseGlm<L> {
         if let Some(row) = (0..n).find(|&i| row.weight(i) < 0.0) {
             return Err(Unproved::NegativeWeight { row, weight: self.smooth.row(at.x).weight(row) });
         }
-        let frobenius = self.smooth.matrix(at.x).frobenius() * (1.0 + gamma(SPARE));
         let residual = |i: usize| at.memo[i] - row.targets[i];
         let weights = || (0..n).map(|i| row.weight(i));
         let heaviest = weights().fold(0.0, f64::max);
         let sum = |term: &dyn Fn(usize) -> f64| (0..n).map(term).sum::<f64>() * (1.0 + gamma(n + SPARE));
-        // ‖w r‖, ‖w^(1/2) r‖ and what rounding did to r: in D z, and in the difference.
+        // ‖w r‖ and ‖w^(1/2) r‖.
         let slopes = sum(&|i| (row.weight(i) * residual(i)).powi(2)).sqrt();
         let weighted = sum(&|i| row.weight(i) * residual(i).powi(2)).sqrt();
         let size = norm(at.z) * (1.0 + gamma(m + SPARE));
-        let of_u = gamma(m + SPARE) * frobenius * size + f64::EPSILON * sum(&|i| residual(i).powi(2)).sqrt();
-        let of_gradient = gamma(n + SPARE) * frobenius * slopes + heaviest * frobenius * of_u;
+        let Rounding { of_u, of_gradient } = self.rounding(at, &residual);
+        let of_u = norm(&of_u) * (1.0 + gamma(n + SPARE));
 
         let (mut share, mut free, mut flat, mut convexity) = (1.0_f64, None, None, f64::INFINITY);
         self.each(at.x, |[l, q], group, j| {
@@ -57,8 +56,8 @@ impl<L: Loss + Clone> SparseGlm<L> {
             if l == 0.0 && q == 0.0 {
                 free = free.or(Some(j));
             }
-            if q == 0.0 && self.penalty_of(group).beyond(at.grad_z[j], l) + of_gradient > 0.0 {
-                share = share.min(l / (at.grad_z[j].abs() + of_gradient));
+            if q == 0.0 && self.penalty_of(group).beyond(at.grad_z[j], l) + of_gradient[j] > 0.0 {
+                share = share.min(l / (at.grad_z[j].abs() + of_gradient[j]));
             }
         });
         if let Some(column) = free {
@@ -68,11 +67,11 @@ impl<L: Loss + Clone> SparseGlm<L> {
         let mut held = 0.0;
         self.each(at.x, |[l, q], group, j| {
             let (z, g, penalty) = (at.z[j], share * at.grad_z[j], self.penalty_of(group));
-            let beyond = (penalty.beyond(g, l) + of_gradient).max(0.0);
+            let beyond = (penalty.beyond(g, l) + of_gradient[j]).max(0.0);
             let conjugate = if q > 0.0 { 0.5 * beyond * beyond / q } else { 0.0 };
             let terms = [l * z.abs(), 0.5 * q * z * z, g * z, conjugate];
             held += terms.iter().sum::<f64>().max(0.0);
-            held += gamma(SPARE) * terms.iter().map(|term| term.abs()).sum::<f64>() + of_gradient * z.abs();
+            held += gamma(SPARE) * terms.iter().map(|term| term.abs()).sum::<f64>() + of_gradient[j] * z.abs();
             if penalty.is_nonnegative() && z < 0.0 {
                 held = f64::INFINITY;
             }
@@ -105,4 +104,39 @@ impl<L: Loss + Clone> SparseGlm<L> {
         let bound = AnalyticBound { iterate, rounding, localised: true, theorem: Theorem::Gap, is_loose: false };
         if bound.total().is_finite() { Ok(bound) } else { Err(Unproved::Overflow) }
     }
+
+    /// What rounding did, at the most, to u - y at z and to grad F there; `residual` is what it left of the former.
+    fn rounding(&self, at: Point<'_>, residual: &dyn Fn(usize) -> f64) -> Rounding {
+        let (row, matrix) = (self.smooth.row(at.x), self.smooth.matrix(at.x));
+        let (n, m) = (self.design().rows(), at.z.len());
+        let (mut of_u, mut of_gradient, mut slopes) = (vec![0.0; n], vec![0.0; m], vec![0.0; m]);
+        let mut in_column = vec![0; m];
+        for (i, of_u) in of_u.iter_mut().enumerate() {
+            let (mut sum, mut entries) = (0.0, 0);
+            matrix.each_of_row(i, |j, d| {
+                sum += (d * at.z[j]).abs();
+                entries += 1;
+                in_column[j] += 1;
+            });
+            // Twice, for the rounding of the bound itself.
+            *of_u = 2.0 * gamma(entries + SPARE) * sum + f64::EPSILON * residual(i).abs() + entries as f64 * UNDERFLOW;
+            let weight = row.weight(i);
+            matrix.each_of_row(i, |j, d| {
+                slopes[j] += (d * weight * residual(i)).abs();
+                of_gradient[j] += (d * weight).abs() * *of_u;
+            });
+        }
+        for ((out, slope), entries) in of_gradient.iter_mut().zip(slopes).zip(in_column) {
+            *out = (1.0 + gamma(n + SPARE)) * *out + 2.0 * gamma(entries + SPARE) * slope + entries as f64 * UNDERFLOW;
+        }
+        Rounding { of_u, of_gradient }
+    }
+}
+
+/// Bounds on what rounding did to each number.
+struct Rounding {
+    /// Length n.
+    of_u: Vec<f64>,
+    /// Length m.
+    of_gradient: Vec<f64>,
 }
