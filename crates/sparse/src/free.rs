@@ -48,6 +48,9 @@ impl Basis {
         }
         let root = |i: usize| weights.get(i).map_or(1.0, |w| w.sqrt());
         let norms: Vec<f64> = free.iter().map(|&j| squares[j as usize].sqrt()).collect();
+        if norms.iter().any(|norm| !norm.is_finite()) {
+            return None;
+        }
         let mut a = Mat::<f64>::zeros(n, k);
         for (place, (&j, norm)) in free.iter().zip(&norms).enumerate() {
             columns.column(j as usize).each(|i, d| a[(i, place)] = root(i) * d / norm);
@@ -193,8 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn what_would_cost_too_much_is_left() {
+    fn what_would_cost_too_much_or_overflows_is_left() {
         let columns = Columns::new(&Design::dense(1, 2, vec![1.0, 1.0]).unwrap()).unwrap();
+        assert!(Basis::new(&columns, &[], &[0, 1], &[1.0, f64::INFINITY]).is_none());
+        assert!(Basis::new(&columns, &[], &[0, 1], &[1.0, 0.0]).is_none());
         let many: Vec<u32> = vec![0; MOST_NUMBERS + 1];
         assert!(Basis::new(&columns, &[], &many, &[1.0, 1.0]).is_none());
     }
