@@ -92,7 +92,7 @@ fn what_is_not_there_is_refused() {
         ("reproduce --list nothing", "no experiment nothing: expected all, ridge"),
         (
             "reproduce pnorm nothing",
-            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, sgd, sinkhorn, outer, alternate, barycentre, game, guidelines",
+            "no experiment nothing: expected all, ridge, logistic, jacobian, pnorm, burn-in, support, sgd, sinkhorn, outer, alternate, barycentre, game, guidelines",
         ),
     ] {
         let ran = work.run(arguments);

@@ -30,6 +30,7 @@ mod rise;
 mod sgd;
 mod sinkhorn;
 mod spectrum;
+mod support;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -47,6 +48,7 @@ pub const ALL: &[&dyn Reproduction] = &[
     &jacobian::Jacobian,
     &pnorm::PNorm,
     &burn_in::BurnIn,
+    &support::Support,
     &sgd::StochasticDescent,
     &sinkhorn::Transported,
     &outer::Descended,
