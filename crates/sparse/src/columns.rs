@@ -17,12 +17,6 @@ const LANES: usize = 16;
 const SPARSE_LANES: usize = 4;
 /// Stored entries that one task reads, at the least: fewer take less time than to wake a thread.
 const ENTRIES_A_TASK: usize = 1 << 15;
-/// Entries of a sparse D that are put apart by blocks first: 5.4 million took 0.11 s instead of 0.15, but 1.3 million 0.018 instead of
-/// 0.011.
-const MANY: usize = 1 << 21;
-/// Blocks of columns that entries are put apart by, at the most, and columns of one, at the least.
-const BLOCKS: usize = 256;
-const LEAST_BLOCK: usize = 64;
 /// Rows and columns of a tile of a dense transposition.
 const TILE: usize = 32;
 
@@ -64,15 +58,11 @@ impl Columns {
             return Err(DesignError::TooManyRows { rows: n });
         }
         let storage = if design.is_dense() {
-            Storage::Dense(transposed(n, m, design))
+            Storage::Dense(transposed(n, m, design.dense_values()))
         } else if design.entries() >= (n * m).div_ceil(2) {
-            let mut values = vec![0.0; n * m];
-            design.for_each_entry(|i, j, value| values[j * n + i] = value);
-            Storage::Dense(values)
-        } else if design.entries() < MANY {
-            compressed_at_once(m, design)
+            Storage::Dense(transposed(n, m, &by_rows(m, design)))
         } else {
-            compressed_by_blocks(m, design)
+            compressed(m, design)
         };
         Ok(Self { rows: n, columns: m, storage, id: new_id() })
     }
@@ -244,9 +234,20 @@ fn new_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The entries of a dense D, n x m, column by column.
-fn transposed(n: usize, m: usize, design: &Design) -> Vec<f64> {
-    let by_rows = design.values();
+/// All entries of a sparse D of m columns, row by row.
+fn by_rows(m: usize, design: &Design) -> Vec<f64> {
+    let mut values = vec![0.0; design.rows() * m];
+    let matrix = design.matrix();
+    values.par_chunks_mut(TILE * m.max(1)).enumerate().for_each(|(tile, rows)| {
+        for (i, row) in rows.chunks_exact_mut(m).enumerate() {
+            matrix.each_of_row(tile * TILE + i, |j, value| row[j] = value);
+        }
+    });
+    values
+}
+
+/// The entries of a D, n x m, column by column, from those row by row.
+fn transposed(n: usize, m: usize, by_rows: &[f64]) -> Vec<f64> {
     let mut values = vec![0.0; n * m];
     if n == 0 {
         return values;
@@ -265,57 +266,48 @@ fn transposed(n: usize, m: usize, design: &Design) -> Vec<f64> {
     values
 }
 
-/// Compressed columns of a sparse D of m columns, whose entries are first put apart by block of columns, then within each: in one step,
-/// each would be written to a line of memory of its own.
-fn compressed_by_blocks(m: usize, design: &Design) -> Storage {
-    let entries = design.entries();
-    let width = m.div_ceil(BLOCKS).max(LEAST_BLOCK);
-    let blocks = m.div_ceil(width);
-    // Some columns of text have thousands of times the entries of others: blocks are counted before.
-    let mut counts = vec![0; blocks];
-    design.for_each_entry(|_, j, _| counts[j / width] += 1);
-    let mut by_block: Vec<Vec<(u32, u32, f64)>> = counts.into_iter().map(Vec::with_capacity).collect();
-    design.for_each_entry(|i, j, value| by_block[j / width].push((j as u32, i as u32, value)));
-    let (mut pointers, mut indices, mut values) = (vec![0; m + 1], vec![0; entries], vec![0.0; entries]);
-    let mut tasks = Vec::with_capacity(blocks);
-    let (mut indices_left, mut values_left, mut before) = (&mut indices[..], &mut values[..], 0);
-    for (block, pointers) in by_block.into_iter().zip(pointers[1..].chunks_mut(width)) {
-        let (indices, values);
-        (indices, indices_left) = indices_left.split_at_mut(block.len());
-        (values, values_left) = values_left.split_at_mut(block.len());
-        let first = before;
-        before += block.len();
-        tasks.push((block, pointers, indices, values, first));
-    }
-    tasks.into_par_iter().enumerate().for_each(|(k, (block, pointers, indices, values, first))| {
-        let mut next = vec![0; pointers.len() + 1];
-        block.iter().for_each(|&(j, ..)| next[j as usize - k * width + 1] += 1);
-        for (j, end) in pointers.iter_mut().enumerate() {
-            next[j + 1] += next[j];
-            *end = first + next[j + 1];
-        }
-        for (j, i, value) in block {
-            let at = &mut next[j as usize - k * width];
-            indices[*at] = i;
-            values[*at] = value;
-            *at += 1;
-        }
-    });
-    Storage::Sparse { pointers, indices, values }
-}
-
-/// Compressed columns of a sparse D of m columns, in one step.
-fn compressed_at_once(m: usize, design: &Design) -> Storage {
-    let mut pointers = vec![0; m + 1];
-    design.for_each_entry(|_, j, _| pointers[j + 1] += 1);
+/// Compressed columns of a sparse D of m columns. Each thread takes a range of columns with as many entries as any other, reads all rows, and keeps what is in its range.
+fn compressed(m: usize, design: &Design) -> Storage {
+    let parts = if design.entries() < ENTRIES_A_TASK { 1 } else { rayon::current_num_threads() };
+    let (matrix, rows) = (design.matrix(), design.rows());
+    let count = |part: usize| {
+        let mut counts = vec![0_usize; m];
+        (part * rows / parts..(part + 1) * rows / parts).for_each(|i| matrix.each_of_row(i, |j, _| counts[j] += 1));
+        counts
+    };
+    let add = |mut a: Vec<usize>, b: Vec<usize>| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        a
+    };
+    let mut pointers = vec![0];
+    pointers.extend((0..parts).into_par_iter().map(count).reduce(|| vec![0; m], add));
     (0..m).for_each(|j| pointers[j + 1] += pointers[j]);
-    let (mut next, entries) = (pointers.clone(), pointers[m]);
+    let entries = pointers[m];
     let (mut indices, mut values) = (vec![0; entries], vec![0.0; entries]);
-    design.for_each_entry(|i, j, value| {
-        let at = next[j];
-        indices[at] = i as u32;
-        values[at] = value;
-        next[j] = at + 1;
+    let mut tasks = Vec::with_capacity(parts);
+    let (mut indices_left, mut values_left, mut first) = (&mut indices[..], &mut values[..], 0);
+    for part in 1..=parts {
+        let end = pointers.partition_point(|&before| before < part * entries / parts).clamp(first, m);
+        let end = if part == parts { m } else { end };
+        let len = pointers[end] - pointers[first];
+        let (indices, values);
+        (indices, indices_left) = indices_left.split_at_mut(len);
+        (values, values_left) = values_left.split_at_mut(len);
+        tasks.push((first, &pointers[first..=end], indices, values));
+        first = end;
+    }
+    tasks.into_par_iter().for_each(|(first, pointers, indices, values)| {
+        let columns = pointers.len() - 1;
+        let mut next: Vec<usize> = pointers[..columns].iter().map(|pointer| pointer - pointers[0]).collect();
+        design.for_each_entry(|i, j, value| {
+            let j = j.wrapping_sub(first);
+            if j < columns {
+                let at = next[j];
+                indices[at] = i as u32;
+                values[at] = value;
+                next[j] = at + 1;
+            }
+        });
     });
     Storage::Sparse { pointers, indices, values }
 }
@@ -480,14 +472,27 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_columns_change_nothing() {
-        for (n, m) in [(1, 1), (50, 64), (40, 65), (300, 1000), (7, 40_000)] {
+    fn columns_are_those_of_the_entries_however_they_are_laid_out() {
+        for (n, m) in [(1, 1), (50, 64), (40, 65), (300, 1000), (7, 40_000), (3000, 900)] {
             let design = random::design(n, m, m.min(30), 9);
-            let parts = |storage| match storage {
-                Storage::Sparse { pointers, indices, values } => (pointers, indices, values),
-                Storage::Dense(_) => unreachable!(),
+            let mut expected = vec![Vec::new(); m];
+            design.for_each_entry(|i, j, value| expected[j].push((i as u32, value)));
+            let check = |storage: Storage| {
+                let columns = Columns { rows: n, columns: m, storage, id: 0 };
+                for (j, expected) in expected.iter().enumerate() {
+                    let mut found = Vec::new();
+                    columns.column(j).each(|i, d| found.push((i as u32, d)));
+                    assert_eq!(&found, expected, "{n} {m} {j}");
+                }
             };
-            assert_eq!(parts(compressed_by_blocks(m, &design)), parts(compressed_at_once(m, &design)));
+            for threads in [1, 3, 8] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                check(pool.install(|| compressed(m, &design)));
+            }
+            let dense = transposed(n, m, &by_rows(m, &design));
+            let mut found = vec![0.0; n * m];
+            design.for_each_entry(|i, j, value| found[j * n + i] = value);
+            assert_eq!(dense, found);
         }
     }
 

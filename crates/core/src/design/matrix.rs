@@ -140,7 +140,8 @@ impl Design {
     }
 
     /// The entries of a dense design, row by row; none of a sparse one.
-    pub(crate) fn dense_values(&self) -> &[f64] {
+    #[must_use]
+    pub fn dense_values(&self) -> &[f64] {
         match &self.storage {
             Storage::Dense { values, .. } => values,
             Storage::Sparse(_) => &[],
