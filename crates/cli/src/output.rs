@@ -40,6 +40,12 @@ impl Folder {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let folder = Self { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
+        if path.exists() && !path.is_dir() {
+            return Err(Failure::Output(anyhow::anyhow!(
+                "--output {}: expected a folder, found a file",
+                path.display()
+            )));
+        }
         fs::create_dir_all(path)
             .and_then(|()| tempfile::tempfile_in(path).map(drop))
             .with_context(|| format!("--output {}", path.display()))

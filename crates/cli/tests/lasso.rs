@@ -264,6 +264,27 @@ fn what_has_no_minimum_and_sweeps_that_fall_short_are_told() {
     assert!(path.iter().all(|point| point["gap"].is_null() && point["converged"] == true), "{path:?}");
 }
 
+/// What each column's rounding says nothing of, columns that underflow, and files of an earlier run beside a solve that failed.
+#[test]
+fn no_gap_is_claimed_that_is_not_proved() {
+    let work = workplace();
+    work.write("near.csv", "1,-1\n0,1e-14\n").write("near.txt", "0 1").write("one.txt", "1");
+    let flags = "--design near.csv --label-column absent --target near.txt --nonnegative --lambda 0";
+    assert!(lasso(&work, flags, 0)["gap"].is_null());
+    let flags = "--design near.csv --label-column absent --target near.txt --lambda 0 --tolerance 1e-6";
+    let report = lasso(&work, flags, 0);
+    assert!(number(&report, "/gap") <= 1e-6 && number(&report, "/objective") <= 1e-6, "{report:#}");
+    work.write("least.svm", "1 1:1e-165\n1\n1 2:0\n");
+    lasso(&work, "--design least.svm --lambda-ratio 0.5", 0);
+    assert_eq!(work.run("lasso --design d.svm --lambda 1 --estimator all --output out").code, 0);
+    work.write("apart.svm", "1 1:0.3 2:-1\n1 1:0.5\n-1 2:1\n");
+    let ran = work.run("lasso --design apart.svm --problem logistic --positive 1 --lambda 0 --output out");
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no minimum"), "{}", ran.stderr);
+    assert_eq!(names(&work.path("out")), Vec::<String>::new());
+    assert_eq!(work.run("lasso --design d.svm --lambda 1 --output u.txt").code, 1);
+}
+
 #[test]
 fn a_path_is_written_and_drawn() {
     let work = workplace();

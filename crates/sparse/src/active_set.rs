@@ -143,6 +143,7 @@ impl ActiveState {
             *u = y - difference;
         }
         self.epochs += found.epochs;
+        self.residual_is_gap = found.is_proved;
         self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap };
         match found.status {
             Status::Interrupted => Err(SolveError::Linear(LinearError::Interrupted)),

@@ -16,8 +16,8 @@ use faer::{Conj, Mat, Par};
 
 use crate::columns::Columns;
 
-/// Operations that a basis may cost; with more columns than that each stays as it is.
-const MOST_OPERATIONS: f64 = 4e10;
+/// Operations that a basis may cost, some seconds of them; with more columns than that each stays as it is.
+const MOST_OPERATIONS: f64 = 8e9;
 /// Numbers that it may take.
 const MOST_NUMBERS: usize = 1 << 27;
 

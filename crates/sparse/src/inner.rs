@@ -172,6 +172,9 @@ impl Inner {
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Spent {
         let mut spent = Spent::default();
+        if self.on.is_empty() {
+            return spent;
+        }
         let value = square / 2.0 + self.penalty();
         // Reads since the last direct solution.
         let (mut reads, mut flat) = (0.0, false);

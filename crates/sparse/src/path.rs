@@ -32,7 +32,7 @@ pub enum PathError {
     Solve(#[from] SolveError),
     /// The columns without a penalty separate the targets.
     #[error(
-        "the columns without a penalty alone fit the targets ever better the further they go: L has no minimum at any lambda"
+        "the columns without a penalty fit the targets ever better the further they go: L has no minimum, only smaller values"
     )]
     Unbounded,
     /// The minimum over the columns without a penalty was not reached.

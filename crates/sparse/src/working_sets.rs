@@ -25,6 +25,8 @@ const SHARE: f64 = 0.1;
 const INNER: f64 = 0.03;
 /// Rounds without progress after which there will be none.
 const STALLED: usize = 4;
+/// Sweeps over working sets in all.
+const SWEEPS: usize = 100_000;
 /// Part of its tolerance to which a problem on a working set is solved after a round without progress.
 const SHARPER: f64 = 0.01;
 /// Sweeps over the columns without a penalty, if there are several.
@@ -130,8 +132,11 @@ pub enum Progress {
 /// What a solve found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
-    /// An upper bound on P(z) - min P.
+    /// An upper bound on P(z) - min P, unless it is not proved.
     pub gap: f64,
+    /// Whether the gap is a bound. Of several columns without a penalty that are held at 0 or above, or are too many for a basis of what they span, correlations count as 0 that are
+    /// so in the rounding of each, which says nothing of their combinations.
+    pub is_proved: bool,
     /// P(z).
     pub value: f64,
     /// What ended it.
@@ -208,6 +213,7 @@ impl WorkingSets {
         let entered = basis.enter(z);
         let mut v = entered.clone();
         let outcome = self.solve_as_it_is(&turned, &mut v, residual, workspace, watch);
+        let bounded = (0..z.len()).filter(|&j| problem.is_free(j) && problem.is_bounded(j)).count();
         basis.leave(&entered, &v, z);
         problem.residual(z, residual);
         workspace.basis = Some(basis);
@@ -216,7 +222,7 @@ impl WorkingSets {
         let value = dot(&workspace.weighted, residual) / 2.0 + problem.penalty(z);
         let gap = outcome.gap + (value - outcome.value).max(0.0);
         let support = z.iter().filter(|z| **z != 0.0).count();
-        Outcome { value, gap, support, ..outcome }
+        Outcome { value, gap, is_proved: bounded == 0, support, ..outcome }
     }
 
     /// [`WorkingSets::solve`], each column without a penalty by itself.
@@ -232,6 +238,7 @@ impl WorkingSets {
         let free = workspace.begin(problem, z);
         let mut outcome = Outcome {
             gap: f64::INFINITY,
+            is_proved: free.len() < 2,
             value: f64::INFINITY,
             status: Status::Limit,
             rounds: 0,
@@ -243,7 +250,7 @@ impl WorkingSets {
         while outcome.rounds < self.rounds.max(1) {
             outcome.rounds += 1;
             problem.residual(z, residual);
-            workspace.fit_free(problem, &free, z, residual);
+            interrupted |= workspace.fit_free(problem, &free, (z, residual), watch);
             let round = workspace.measure(problem, z, residual, &mut bound);
             let fell = round.value < outcome.value * (1.0 - f64::EPSILON) || round.gap < 0.99 * outcome.gap;
             stalled = if fell { 0 } else { stalled + 1 };
@@ -262,7 +269,7 @@ impl WorkingSets {
             } else {
                 Status::Limit
             };
-            if outcome.status != Status::Limit || outcome.rounds == self.rounds {
+            if outcome.status != Status::Limit || outcome.rounds == self.rounds || outcome.epochs >= SWEEPS {
                 break;
             }
             if workspace.screen(problem, z, round.gap + f64::EPSILON * round.value) {
@@ -291,11 +298,11 @@ impl WorkingSets {
                     break;
                 }
                 problem.residual(z, residual);
-                workspace.fit_free(problem, &free, z, residual);
+                interrupted |= workspace.fit_free(problem, &free, (z, residual), watch);
                 square = dot(&workspace.weighted, residual);
                 let before = gap;
                 gap = workspace.measure_pool(problem, z, square);
-                if gap.is_nan() || gap <= enough || gap > 0.9 * before {
+                if interrupted || gap.is_nan() || gap <= enough || gap > 0.9 * before {
                     break;
                 }
             }
@@ -434,11 +441,17 @@ impl Workspace {
     }
 
     /// Makes the residual orthogonal to the columns without a penalty, as the dual point has to be, by turns: one of them, or an
-    /// orthonormal basis, at once but for rounding.
-    fn fit_free(&mut self, problem: &Quadratic<'_>, free: &[u32], z: &mut [f64], residual: &mut [f64]) {
+    /// orthonormal basis, at once but for rounding. Whether it was interrupted.
+    fn fit_free(
+        &mut self,
+        problem: &Quadratic<'_>,
+        free: &[u32],
+        (z, residual): (&mut [f64], &mut [f64]),
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> bool {
         problem.weigh(residual, &mut self.weighted);
         if free.is_empty() {
-            return;
+            return false;
         }
         let mut c = vec![0.0; free.len()];
         for _ in 0..FREE_SWEEPS {
@@ -450,7 +463,10 @@ impl Workspace {
                 left.max(c / self.squares[j as usize].sqrt())
             });
             if left.is_nan() || left <= slack {
-                return;
+                return false;
+            }
+            if watch(Progress::Sweeps { count: 1 }).is_break() {
+                return true;
             }
             for &j in free {
                 let j = j as usize;
@@ -459,10 +475,11 @@ impl Workspace {
                     step = step.max(-z[j]);
                 }
                 z[j] += step;
-                problem.columns.axpy(j, -step, residual);
-                problem.weigh(residual, &mut self.weighted);
+                problem.columns.column(j).axpy(-step, &[], residual);
+                problem.columns.column(j).axpy(-step, problem.weights, &mut self.weighted);
             }
         }
+        false
     }
 
     /// P and the gap at z. `bound` is the greatest value of a dual point so far.

@@ -13,7 +13,8 @@ use danskin::ctx::{Cost, Ctx};
 use danskin::design::Design;
 use danskin::estimator::EstimateError;
 use danskin::prelude::*;
-use danskin::sparse::{ActiveState, PathPoint, factor_to_zero, factors, path};
+use danskin::problem::Problem as _;
+use danskin::sparse::{ActiveState, PathError, PathPoint, factor_to_zero, factors, path};
 use danskin::vector::norm;
 use danskin_bench::choice::EstimatorKind;
 use danskin_bench::report::{EstimateReport, SCHEMA, csv_of, message};
@@ -137,10 +138,16 @@ impl Run<'_> {
     fn run(mut self, loss: &dyn Loss) -> Result<ExitCode, Failure> {
         let args = self.args;
         let (unit, ones) = self.problem_at_one(loss).map_err(Failure::Input)?;
-        let lambda_max = factor_to_zero(&unit, &ones, self.ctx)?;
-        progress::check_interrupt()?;
-        let lambda = self.lambda(lambda_max).map_err(Failure::Input)?;
+        let kinds = self.kinds()?;
         let folder = Folder::open(&args.output)?;
+        let outdated = |failure: Failure| {
+            let files = EstimatorKind::ALL.iter().map(|kind| format!("{kind}.npy"));
+            folder.without_results(failure, files.chain(["z.npy"].into_iter().chain(OF_PATHS).map(str::to_owned)))
+        };
+        let lambda_max = factor_to_zero(&unit, &ones, self.ctx);
+        progress::check_interrupt()?;
+        let lambda_max = lambda_max.map_err(|error| outdated(error.into()))?;
+        let lambda = self.lambda(lambda_max).map_err(Failure::Input)?;
         let (problem, x) = unit
             .scaled(lambda)
             .and_then(|problem| problem.wrt(args.wrt, self.data.y.clone()))
@@ -148,11 +155,8 @@ impl Run<'_> {
         let start = vec![0.0; problem.latent_len()];
         let scale = problem.value(Point::new(&start, &x), self.ctx).abs();
         let solved = self.path(&unit, &ones, (lambda, lambda_max));
-        let solved = solved.and_then(|path| Ok((path, self.solve(&problem, &x, scale)?)));
-        let (path, found) = solved.map_err(|failure| {
-            let files = EstimatorKind::ALL.iter().map(|kind| format!("{kind}.npy"));
-            folder.without_results(failure, files.chain(["z.npy"].into_iter().chain(OF_PATHS).map(str::to_owned)))
-        })?;
+        let solved = solved.and_then(|path| Ok((path, self.solve(&problem, &x, &kinds, scale)?)));
+        let (path, found) = solved.map_err(outdated)?;
         self.write(&folder, &problem, &x, &found, (lambda, lambda_max, scale), path)
     }
 
@@ -216,7 +220,7 @@ impl Run<'_> {
         };
         ensure!(
             self.args.lambda.is_some() || lambda_max > 0.0,
-            "--lambda-ratio: lambda_max is 0, as no column has a slope at z = 0: give --lambda"
+            "--lambda-ratio: lambda_max is 0, as no column with a penalty has a slope that would move it from 0: give --lambda"
         );
         ensure!(lambda.is_finite(), "lambda is {lambda}: lambda_max is {lambda_max}, give --lambda");
         ensure!(
@@ -243,8 +247,10 @@ impl Run<'_> {
         let features = self.data.design.columns() - usize::from(self.args.intercept);
         let ratio = lambda_max / lambda;
         if !(1.0..f64::INFINITY).contains(&ratio) {
-            let message =
-                anyhow!("--path from lambda_max = {lambda_max:e} down to lambda = {lambda:e}: {ratio:e} times");
+            let message = anyhow!(
+                "--path from lambda_max = {lambda_max:e} down to lambda = {lambda:e}: {ratio:e} times as much, expected a finite \
+                 number of at least 1"
+            );
             return Err(Failure::Input(message));
         }
         let lambdas: Vec<f64> = factors(ratio, count as usize).iter().map(|factor| factor * lambda).collect();
@@ -269,19 +275,19 @@ impl Run<'_> {
         Ok((points, coefficients))
     }
 
-    fn solve(&mut self, problem: &Problem<'_>, x: &[f64], scale: f64) -> Result<Found, Failure> {
-        let kinds = self.kinds()?;
+    fn solve(
+        &mut self,
+        problem: &Problem<'_>,
+        x: &[f64],
+        kinds: &[EstimatorKind],
+        scale: f64,
+    ) -> Result<Found, Failure> {
         let automatic = kinds.contains(&EstimatorKind::Automatic);
         let target = self.args.tolerance * scale;
         let found = match self.args.method {
             Method::Cd => {
-                let mut found = self.solve_by(
-                    problem,
-                    x,
-                    &ActiveSet::default(),
-                    &kinds,
-                    (target, ActiveState::seconds_of_columns),
-                )?;
+                let mut found =
+                    self.solve_by(problem, x, &ActiveSet::default(), kinds, (target, ActiveState::seconds_of_columns))?;
                 if automatic {
                     // The sweeps that are differentiated are plain ones, over all coordinates.
                     let (by_sweeps, sweeps) = self.automatic(problem, x, &CoordinateDescent::default(), target)?;
@@ -290,10 +296,15 @@ impl Run<'_> {
                 }
                 found
             }
-            Method::Ista => self.solve_unrolled(problem, x, &Ista::default(), &kinds, target)?,
-            Method::Fista => self.solve_unrolled(problem, x, &Fista::default(), &kinds, target)?,
+            Method::Ista => self.solve_unrolled(problem, x, &Ista::default(), kinds, target)?,
+            Method::Fista => self.solve_unrolled(problem, x, &Fista::default(), kinds, target)?,
         };
         progress::check_interrupt()?;
+        // Slopes vanish along a direction without an end, and what looks converged is not.
+        if found.status != Status::Diverged && problem.smooth().falls_along(Point::new(&found.z, x), self.ctx).is_some()
+        {
+            return Err(PathError::Unbounded.into());
+        }
         Ok(found)
     }
 
