@@ -45,11 +45,12 @@ const ROUNDING: f64 = 1e-14;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActiveSet {
     share: f64,
+    gap: f64,
 }
 
 impl Default for ActiveSet {
     fn default() -> Self {
-        Self { share: 1e-2 }
+        Self { share: 1e-2, gap: 0.0 }
     }
 }
 
@@ -57,7 +58,13 @@ impl ActiveSet {
     /// With steps that take the gap of the squared loss to this share of what it was: 1e-2 unless said. Other losses take one model a step.
     #[must_use]
     pub fn to_share(share: f64) -> Self {
-        Self { share }
+        Self { share, gap: 0.0 }
+    }
+
+    /// With a first step that takes the gap of the squared loss to `gap` at once, where it is known what is wanted: steps on the way there each begin their working sets anew.
+    #[must_use]
+    pub fn to_gap(gap: f64) -> Self {
+        Self { gap, ..Self::default() }
     }
 }
 
@@ -367,6 +374,7 @@ impl<L: Loss + Clone> Solver<SparseGlm<L>> for ActiveSet {
         state: &mut ActiveState,
         ctx: &mut Ctx,
     ) -> Result<Step, SolveError> {
-        state.step_to(problem, x, self.share * state.residual, ctx)
+        let aim = if state.residual > self.gap && self.gap > 0.0 { self.gap } else { self.share * state.residual };
+        state.step_to(problem, x, aim, ctx)
     }
 }

@@ -167,6 +167,8 @@ pub struct Workspace {
     best: Vec<f64>,
     /// W (y - D z).
     weighted: Vec<f64>,
+    /// That of which c holds the correlations of all columns; empty if it does not.
+    known: Vec<f64>,
     /// The root of y^T W y.
     size: f64,
     /// Of the columns without a penalty, if there are several.
@@ -404,6 +406,7 @@ impl Workspace {
             self.weights.clear();
             self.weights.extend_from_slice(weights);
             self.squares.resize(m, 0.0);
+            self.known.clear();
             columns.squares_of(&self.active, weights, &mut self.squares);
         }
     }
@@ -485,8 +488,18 @@ impl Workspace {
     /// P and the gap at z. `bound` is the greatest value of a dual point so far.
     fn measure(&mut self, problem: &Quadratic<'_>, z: &[f64], residual: &[f64], bound: &mut f64) -> Round {
         let scale = self.slack(z);
-        self.c.resize(self.active.len(), 0.0);
-        problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
+        let are_all = self.active.len() == self.squares.len();
+        let is_known = self.known.len() == self.weighted.len()
+            && self.known.iter().zip(&self.weighted).all(|(a, b)| a.to_bits() == b.to_bits());
+        // The first round of a solve is often at the z of the last one of another, of other lambdas or to another gap.
+        if !(are_all && is_known && self.c.len() == self.active.len()) {
+            self.c.resize(self.active.len(), 0.0);
+            problem.columns.correlations_of(&self.active, &self.weighted, &mut self.c);
+            self.known.clear();
+            if are_all {
+                self.known.extend_from_slice(&self.weighted);
+            }
+        }
         let square = dot(&self.weighted, residual);
         let terms = problem.terms(&self.active, &self.c, z, &self.squares, scale);
         let Scale { s, gap } = Scale::best(&terms, square);
@@ -518,6 +531,9 @@ impl Workspace {
             self.best[kept] = self.best[k];
             self.c[kept] = self.c[k];
             kept += 1;
+        }
+        if kept < self.active.len() {
+            self.known.clear();
         }
         self.active.truncate(kept);
         self.best.truncate(kept);

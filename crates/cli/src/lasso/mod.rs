@@ -286,8 +286,13 @@ impl Run<'_> {
         let target = self.args.tolerance * scale;
         let found = match self.args.method {
             Method::Cd => {
-                let mut found =
-                    self.solve_by(problem, x, &ActiveSet::default(), kinds, (target, ActiveState::seconds_of_columns))?;
+                let mut found = self.solve_by(
+                    problem,
+                    x,
+                    &ActiveSet::to_gap(target),
+                    kinds,
+                    (target, ActiveState::seconds_of_columns),
+                )?;
                 if automatic {
                     // The sweeps that are differentiated are plain ones, over all coordinates.
                     let (by_sweeps, sweeps) = self.automatic(problem, x, &CoordinateDescent::default(), target)?;
