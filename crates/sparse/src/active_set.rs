@@ -35,6 +35,8 @@ const LEAST_MODEL: f64 = 1e-12;
 const ARMIJO: f64 = 1e-4;
 /// Times that a step is halved.
 const HALVINGS: usize = 40;
+/// The share of the gap that is left after a step that used up its rounds or sweeps, from which on it counts as stalled.
+const SLOW: f64 = 0.9;
 /// A change of L of this share of it is rounding.
 const ROUNDING: f64 = 1e-14;
 
@@ -151,10 +153,13 @@ impl ActiveState {
         }
         self.epochs += found.epochs;
         self.residual_is_gap = found.is_proved;
-        self.residual = if found.status == Status::NotFinite { f64::NAN } else { found.gap };
+        let before =
+            std::mem::replace(&mut self.residual, if found.status == Status::NotFinite { f64::NAN } else { found.gap });
         match found.status {
             Status::Interrupted => Err(SolveError::Linear(LinearError::Interrupted)),
             Status::Stalled if rounds > 1 => Ok(Step::Stalled),
+            // All the rounds or sweeps there are for so little: more would end no sooner.
+            Status::Limit if rounds > 1 && found.gap > SLOW * before => Ok(Step::Stalled),
             _ => Ok(Step::Advanced),
         }
     }
