@@ -41,6 +41,9 @@ fn by_avx2(work: impl Loop) {
 /// ln 2 in two parts, the first of so few bits that a product with a power of two's exponent is exact.
 const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 
+/// Added to a number below 2^51, it leaves the nearest integer in the last bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
 /// e^x, to about one unit in the last place; NaN stays NaN. Without a branch or a table, so that loops over it become vector
 /// instructions.
 ///
@@ -48,8 +51,6 @@ const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 /// below 2^-57; the power of two in two factors, as it may be below those that have one.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
-    /// Added to a number below 2^51, it leaves the nearest integer in the last bits.
-    const ROUND: f64 = 6_755_399_441_055_744.0;
     /// Below it e^x is nearest to 0.
     const LEAST: f64 = -745.5;
     /// Above it e^x is nearest to infinity.
@@ -96,11 +97,9 @@ pub(crate) fn ln(x: f64) -> f64 {
     };
     /// The bits of sqrt(1/2).
     const LEAST: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
-    /// Added to a number below 2^51, it leaves it in the last bits.
-    const SHIFT: f64 = 6_755_399_441_055_744.0;
     let power = (x.to_bits().wrapping_sub(LEAST) as i64) >> 52;
     let m = f64::from_bits(x.to_bits().wrapping_sub((power << 52) as u64));
-    let k = f64::from_bits(SHIFT.to_bits().wrapping_add(power as u64)) - SHIFT;
+    let k = f64::from_bits(ROUND.to_bits().wrapping_add(power as u64)) - ROUND;
     let d = m - 1.0;
     let s = d / (m + 1.0);
     let squared = s * s;

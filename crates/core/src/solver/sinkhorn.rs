@@ -16,7 +16,7 @@ use super::{SolveError, Solver, State, Step};
 use crate::ctx::Ctx;
 use crate::problem::Objective;
 use crate::problem::transport::{Kernel, Transport, are_scalings, are_sums, check_masses};
-use crate::simd::{Loop, exp, ln, widest};
+use crate::simd::{Loop, ln, widest};
 use crate::vector::{axpy, norm};
 
 /// Sinkhorn's algorithm, for [`Transport`]. It needs no step size, and starts at v alone.
@@ -118,8 +118,11 @@ impl SinkhornState {
     fn settle(&mut self, problem: &Transport, x: &[f64], ctx: &mut Ctx) {
         self.sum(problem, x, ctx);
         let (of_u, of_v) = self.grad_z.split_at_mut(problem.rows());
-        let (z, reference) = (&self.z[..of_u.len()], &self.kernel.reference()[..of_u.len()]);
-        widest(OfRows { z, reference, sums: &self.of_rows, x, eps: problem.eps(), out: of_u });
+        // Far from the kernel too: a residual that overflows says so.
+        let _ = self.kernel.scale_rows(problem, &self.z[..of_u.len()], of_u);
+        for ((out, sum), x) in of_u.iter_mut().zip(&self.of_rows).zip(x) {
+            *out = *out * sum - x;
+        }
         of_v.fill(0.0);
         self.residual = norm(&self.grad_z);
     }
@@ -130,27 +133,6 @@ impl SinkhornState {
             are_sums(sums) && are_scalings(marginal.iter().zip(sums).map(|(mass, sum)| mass / sum))
         };
         near(x, &self.of_rows) && near(problem.second_marginal(), &self.of_columns)
-    }
-}
-
-/// The gradient in u: the sums of the rows of the plan, less x.
-struct OfRows<'a> {
-    z: &'a [f64],
-    reference: &'a [f64],
-    /// K b.
-    sums: &'a [f64],
-    x: &'a [f64],
-    eps: f64,
-    out: &'a mut [f64],
-}
-
-impl Loop for OfRows<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { z, reference, sums, x, eps, out } = self;
-        for ((((out, u), reference), sum), x) in out.iter_mut().zip(z).zip(reference).zip(sums).zip(x) {
-            *out = exp((u - reference) / eps) * sum - x;
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 
-use super::{Instance, ROWS_AT_A_TIME, Transport};
+use super::{Instance, PlanRow, ROWS_AT_A_TIME, Transport};
 use crate::ctx::Ctx;
 use crate::design::{Block, Pass};
 use crate::simd::{Loop, exp, widest};
@@ -131,10 +131,8 @@ impl Loop for Fill<'_> {
     fn run(self) {
         let Self { instance, first, u, v, values } = self;
         for (i, (row, u)) in values.chunks_exact_mut(v.len()).zip(u).enumerate() {
-            for ((out, v), cost) in row.iter_mut().zip(v).zip(instance.row(first + i)) {
-                let entry = exp((u + v - cost) / instance.eps);
-                *out = if entry < LEAST_ENTRY { 0.0 } else { entry };
-            }
+            PlanRow { u: *u, v, costs: instance.row(first + i), eps: instance.eps, out: &mut *row }.run();
+            row.iter_mut().for_each(|entry| *entry = if *entry < LEAST_ENTRY { 0.0 } else { *entry });
         }
     }
 }
